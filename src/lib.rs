@@ -1,0 +1,11 @@
+//! Runs AI coding agents through a backlog of tasks: deterministic gates decide, an event log remembers.
+//!
+//! The house, from the inside out (each room may only look inwards):
+//!
+//! * [`engine`] is pure: events are folded into state, state decides what comes next.
+//! * `backlog` is pure: task files are parsed, linted, compared and marked without touching any other byte.
+//! * `driver` is the loop between engine and world: decide, record, act, record.
+//! * `host` is the world: git, processes, files, the log on disk, the transaction, the clock.
+//! * `ui` tells people what happens; `cli` is one file per command.
+
+pub mod engine;

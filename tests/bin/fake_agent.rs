@@ -1,0 +1,3 @@
+//! An agent that follows a script. Built for tests only.
+
+fn main() {}
