@@ -1,0 +1,225 @@
+//! Events of one attempt, from selection to judgement.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::at::At;
+use crate::engine::charter::GateId;
+use crate::engine::id::{AgentName, CommitId, ObjectId, RepoPath, TaskId, TreeId};
+use crate::engine::report::{Class, Usage};
+use crate::engine::verdict::Verdict;
+
+/// Data of `task_selected`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSelected {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it, from one, over all runs.
+    pub attempt: u32,
+    /// Its title.
+    pub title: String,
+    /// The commit the attempt starts from.
+    pub base: CommitId,
+    /// What a rollback returns to.
+    pub snapshot: CommitId,
+}
+
+/// Data of `plan_started`, `plan_critique_started`, `implement_started`, `impl_critique_started`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageStarted {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// Who was called.
+    pub agent: AgentName,
+}
+
+/// Declares the end of an agent's stage: the fields all of them share, then its own.
+macro_rules! stage_finished {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// Which task.
+            pub task: TaskId,
+            /// Which attempt at it.
+            pub attempt: u32,
+            /// Who was called.
+            pub agent: AgentName,
+            /// The model it says it used, or was asked to use.
+            pub model: String,
+            /// Its exit code, unless a signal ended it or it never started.
+            pub exit_code: Option<i32>,
+            /// What its end means.
+            pub class: Class,
+            /// When its provider wants to be asked again.
+            pub until: Option<At>,
+            /// How long it ran, in milliseconds.
+            pub duration_ms: u64,
+            /// What it says it used.
+            pub usage: Usage,
+            /// The prompt it was given.
+            pub prompt: ObjectId,
+            /// Everything it printed.
+            pub transcript: Option<ObjectId>,
+            /// Its final message.
+            pub message: Option<ObjectId>,
+            /// What it changed in the state directory or the backlog; all of it was put back.
+            pub state_changes: Vec<String>,
+            /// What it changed under `.git`; all of it was put back.
+            pub rescued: Vec<String>,
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    };
+}
+
+stage_finished!(
+    /// Data of `plan_finished`.
+    PlanFinished {}
+);
+
+stage_finished!(
+    /// Data of `plan_critique_finished`.
+    PlanCritiqueFinished {
+        /// Its ruling, where it gave exactly one.
+        verdict: Option<Verdict>,
+        /// Its reason in one line.
+        note: Option<String>,
+    }
+);
+
+stage_finished!(
+    /// Data of `implement_finished`.
+    ImplementFinished {
+        /// The candidate: what would be committed. `None`: the agent failed, nothing was frozen.
+        tree: Option<TreeId>,
+        /// Every path in which the candidate differs from the base.
+        paths: Vec<RepoPath>,
+        /// Those of `paths` that the base does not have.
+        created: Vec<RepoPath>,
+        /// How many paths more than fit into `paths`.
+        paths_left_out: u64,
+        /// Paths that people had changed before and that changed again.
+        overlaps: Vec<RepoPath>,
+        /// Things git cannot hold: devices, pipes, sockets, nested repositories.
+        special: Vec<RepoPath>,
+        /// Content that looks secret.
+        secrets: Vec<SecretFinding>,
+        /// The change as a patch.
+        diff: Option<ObjectId>,
+    }
+);
+
+stage_finished!(
+    /// Data of `impl_critique_finished`.
+    ImplCritiqueFinished {
+        /// Its ruling, where it gave exactly one.
+        verdict: Option<Verdict>,
+        /// Its reason in one line.
+        note: Option<String>,
+    }
+);
+
+/// Content that looks secret. The content itself is not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFinding {
+    /// Where.
+    pub path: RepoPath,
+    /// The line, from one.
+    pub line: u64,
+    /// Which rule says so.
+    pub rule: String,
+}
+
+/// Data of `verify_started`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyStarted {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// The commands, from the charter.
+    pub commands: Vec<String>,
+}
+
+/// Data of `verify_finished`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyFinished {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// Whether every command passed, every time.
+    pub passed: bool,
+    /// Each run of each command, in order.
+    pub commands: Vec<CommandResult>,
+    /// What the commands changed in the state directory or the backlog; all of it was put back.
+    pub state_changes: Vec<String>,
+    /// What the commands changed under `.git`; all of it was put back.
+    pub rescued: Vec<String>,
+}
+
+/// One run of one verify command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandResult {
+    /// The command.
+    pub command: String,
+    /// Its exit code, unless a signal ended it.
+    pub exit_code: Option<i32>,
+    /// Whether the time was over.
+    pub timed_out: bool,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// What it printed.
+    pub output: ObjectId,
+}
+
+/// Data of `gates_judged`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GatesJudged {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// What follows.
+    pub outcome: JudgedAs,
+    /// The tree that was judged.
+    pub tree: TreeId,
+    /// Every gate, in the order of judgement.
+    pub gates: Vec<GateResult>,
+}
+
+/// What follows from the gates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JudgedAs {
+    /// Commit.
+    Pass,
+    /// Roll back, count, try again.
+    Fail,
+    /// Roll back and wait for a person.
+    Blocked,
+    /// Roll back, keep the proposal, wait for a person.
+    Proposal,
+}
+
+/// What one gate says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateResult {
+    /// Which gate.
+    pub gate: GateId,
+    /// Whether it lets the change through.
+    pub passed: bool,
+    /// Why.
+    pub reason: String,
+}
