@@ -8,4 +8,5 @@
 //! * `host` is the world: git, processes, files, the log on disk, the transaction, the clock.
 //! * `ui` tells people what happens; `cli` is one file per command.
 
+pub mod driver;
 pub mod engine;

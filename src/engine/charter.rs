@@ -105,6 +105,19 @@ pub enum Stage {
     ImplCritique,
 }
 
+impl Stage {
+    /// The name in the log and in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::PlanCritique => "plan_critique",
+            Self::Implement => "implement",
+            Self::Verify => "verify",
+            Self::ImplCritique => "impl_critique",
+        }
+    }
+}
+
 /// How far agents are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

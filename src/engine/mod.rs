@@ -1,11 +1,23 @@
 //! The pure half: events in, decisions out. No clock, no disk, no processes.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod advance;
 pub mod at;
 pub mod charter;
+mod closing;
+pub mod decide;
+pub mod effect;
 pub mod event;
+pub mod fold;
+pub mod gate;
 pub mod id;
 pub mod line;
+pub mod message;
+pub mod policy;
+pub mod replay;
 pub mod report;
+mod stage_end;
+pub mod state;
 pub mod task;
+pub mod text;
 pub mod verdict;
