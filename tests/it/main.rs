@@ -1,4 +1,5 @@
 //! One test binary: linking libgit2 and sled once is enough.
 
 mod machine;
+mod schemas;
 mod scripted_world;

@@ -1,0 +1,52 @@
+//! The public formats and their JSON Schemas: what `looper schema` prints and the drift test holds.
+
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use crate::engine::event::{EventKind, FORMAT};
+
+/// A public format.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Its name, and the stem of its file in `schema/`.
+    pub name: &'static str,
+    /// What it describes.
+    pub about: &'static str,
+    make: fn() -> Schema,
+}
+
+impl Format {
+    /// The schema as it stands in `schema/`.
+    ///
+    /// # Panics
+    /// Never: a schema is JSON.
+    pub fn text(&self) -> String {
+        let text = serde_json::to_string_pretty(&(self.make)());
+        text.expect("a schema is JSON") + "\n"
+    }
+}
+
+/// Every public format.
+pub const FORMATS: &[Format] =
+    &[Format { name: "event-v1", about: "one line of events.jsonl", make: event_line }];
+
+/// The envelope around every variant of the vocabulary.
+fn event_line() -> Schema {
+    let mut generator = SchemaGenerator::default();
+    let mut schema = generator.root_schema_for::<EventKind>();
+    let root = schema.ensure_object();
+    for variant in root.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(variant) = variant.as_object_mut() else { continue };
+        if let Some(properties) = variant.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("v".into(), json!({ "type": "integer", "const": FORMAT }));
+            properties.insert("seq".into(), json!({ "type": "integer", "minimum": 1 }));
+            properties.insert("at".into(), json!({ "type": "string", "format": "date-time" }));
+            properties.insert("run".into(), json!({ "type": "string", "minLength": 1 }));
+            properties.insert("h".into(), json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }));
+        }
+        variant.insert("required".into(), json!(["v", "seq", "at", "run", "event", "data", "h"]));
+        variant.insert("additionalProperties".into(), json!(false));
+    }
+    root.insert("title".into(), json!("One line of a looper event log"));
+    schema
+}
