@@ -11,3 +11,4 @@
 pub mod driver;
 pub mod engine;
 pub mod schema;
+pub mod host;

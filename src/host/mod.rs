@@ -1,0 +1,4 @@
+//! The world: git, processes, files, the log on disk, the transaction, the clock.
+
+pub mod clock;
+pub mod files;
