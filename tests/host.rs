@@ -1,0 +1,6 @@
+//! The log, the transaction and the lock against a hostile world.
+
+#[cfg(test)]
+mod host {
+    mod log;
+}
