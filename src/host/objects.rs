@@ -1,0 +1,400 @@
+//! Evidence on disk: each piece in a compressed file that is named by what is in it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use zstd::stream::{read::Decoder, write::Encoder};
+
+use super::files::{self, FileError};
+use crate::engine::id::ObjectId;
+
+/// Higher levels cost more memory than they save disk on transcripts and diffs.
+const LEVEL: i32 = 3;
+
+/// 512 KiB of window: what writer and reader need in memory stays below 2 MiB whatever the size of
+/// the content, and a forged frame cannot demand more.
+const WINDOW_LOG: u32 = 19;
+
+/// An object is never changed.
+const MODE: u32 = 0o444;
+
+/// Bytes moved at once.
+const CHUNK: usize = 64 << 10;
+
+/// Objects remembered as whole, to spare looking at them again.
+const KNOWN_MAX: usize = 4096;
+
+/// Why a piece of evidence cannot be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A name that no object can have.
+    #[error("{id:?} is not the name of an object")]
+    BadName {
+        /// The name.
+        id: String,
+    },
+    /// Nothing is kept under this name.
+    #[error("object {id} is missing")]
+    Missing {
+        /// The name.
+        id: ObjectId,
+    },
+    /// What is kept under this name is something else.
+    #[error("object {id} is damaged")]
+    Damaged {
+        /// The name.
+        id: ObjectId,
+        /// How it shows.
+        #[source]
+        source: io::Error,
+    },
+    /// More than anybody wants in memory.
+    #[error("object {id} is larger than {limit} bytes")]
+    TooLarge {
+        /// The name.
+        id: ObjectId,
+        /// What would have been accepted.
+        limit: u64,
+    },
+    /// A file grew or shrank while it was being read.
+    #[error("{} changed while it was read", .path.display())]
+    Unsteady {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A directory of objects. Nothing in it is ever changed; equal content is kept once.
+pub struct Objects {
+    dir: PathBuf,
+    known: BTreeSet<ObjectId>,
+    is_dirty: bool,
+}
+
+impl Objects {
+    /// The objects in this directory, which is made by the first one.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), known: BTreeSet::new(), is_dirty: false }
+    }
+
+    /// Keeps some bytes and names them.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<ObjectId, ObjectError> {
+        let id = name(Sha256::digest(bytes).into());
+        if self.has_whole(&id)? {
+            return Ok(id);
+        }
+        let (temp, id) = self.compress(bytes, bytes.len() as u64, &self.dir)?;
+        self.keep(temp, id)
+    }
+
+    /// Keeps the content of a file and names it. Memory stays small whatever its size.
+    ///
+    /// # Errors
+    /// The file cannot be read or changes meanwhile, or the system refuses.
+    pub fn put_file(&mut self, path: &Path) -> Result<ObjectId, ObjectError> {
+        let file = files::open_read(path)?;
+        let len_of = |file: &File| match file.metadata() {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(source) => Err(FileError::io("look at", path, source)),
+        };
+        let len = len_of(&file)?;
+        let (temp, id) = self.compress((&file).take(len), len, path)?;
+        if len_of(&file)? != len {
+            return Err(ObjectError::Unsteady { path: path.to_owned() });
+        }
+        if self.has_whole(&id)? {
+            return Ok(id);
+        }
+        self.keep(temp, id)
+    }
+
+    /// The whole content of an object.
+    ///
+    /// # Errors
+    /// It is missing, damaged, or longer than `limit`.
+    pub fn get(&self, id: &ObjectId, limit: u64) -> Result<Vec<u8>, ObjectError> {
+        let mut bytes = Vec::new();
+        self.reader(id)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|source| ObjectError::Damaged { id: id.clone(), source })?;
+        if bytes.len() as u64 > limit {
+            return Err(ObjectError::TooLarge { id: id.clone(), limit });
+        }
+        Ok(bytes)
+    }
+
+    /// The content of an object as a stream. Damage shows as an error, at the latest where the
+    /// content ends: nothing is proved before.
+    ///
+    /// # Errors
+    /// It is missing or cannot be opened.
+    pub fn reader(&self, id: &ObjectId) -> Result<ObjectReader, ObjectError> {
+        let path = self.path(id)?;
+        let file = match files::open_read(&path) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => {
+                return Err(ObjectError::Missing { id: id.clone() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let damaged = |source| ObjectError::Damaged { id: id.clone(), source };
+        let mut decoder = Decoder::new(file).map_err(damaged)?;
+        decoder.window_log_max(WINDOW_LOG).map_err(damaged)?;
+        Ok(ObjectReader { decoder, sha: Sha256::new(), want: id.clone() })
+    }
+
+    /// Where an object is kept, or would be.
+    ///
+    /// # Errors
+    /// The name is not 64 lower-case hex digits, so it could lead anywhere.
+    pub fn path(&self, id: &ObjectId) -> Result<PathBuf, ObjectError> {
+        let text = id.as_str();
+        if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(ObjectError::BadName { id: text.to_owned() });
+        }
+        Ok(self.dir.join(text))
+    }
+
+    /// Makes everything kept since the last call durable, names included, at the price of one
+    /// device sync however many objects there are.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn sync(&mut self) -> Result<(), ObjectError> {
+        if self.is_dirty {
+            File::open(&self.dir)
+                .and_then(|dir| sync_file_system(&dir))
+                .map_err(|source| FileError::io("flush", &self.dir, source))?;
+            self.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Whether an object is already there, whole. What a crash or somebody else left half-written
+    /// under its name does not count.
+    fn has_whole(&mut self, id: &ObjectId) -> Result<bool, ObjectError> {
+        if self.known.contains(id) {
+            return Ok(true);
+        }
+        match self.reader(id).map(|mut reader| io::copy(&mut reader, &mut io::sink())) {
+            Ok(Ok(_)) => {
+                self.remember(id.clone());
+                Ok(true)
+            }
+            Ok(Err(_)) | Err(ObjectError::Missing { .. } | ObjectError::Damaged { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object written by a process that died may not be durable yet, so it counts as new.
+    fn remember(&mut self, id: ObjectId) {
+        if self.known.len() >= KNOWN_MAX {
+            self.known.clear();
+        }
+        self.known.insert(id);
+        self.is_dirty = true;
+    }
+
+    fn compress(
+        &self,
+        mut from: impl Read,
+        len: u64,
+        from_path: &Path,
+    ) -> Result<(NamedTempFile, ObjectId), ObjectError> {
+        let temp = match files::temp_in(&self.dir, MODE) {
+            Err(error) if error.is_missing() => {
+                files::create_dir(&self.dir)?;
+                files::temp_in(&self.dir, MODE)?
+            }
+            result => result?,
+        };
+        let failed = |source| FileError::io("write an object in", &self.dir, source);
+        let mut encoder = encoder(temp, len).map_err(failed)?;
+        let mut sha = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        let mut bytes = 0;
+        loop {
+            let count = match from.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(FileError::io("read", from_path, error).into()),
+            };
+            sha.update(&chunk[..count]);
+            encoder.write_all(&chunk[..count]).map_err(failed)?;
+            bytes += count as u64;
+        }
+        if bytes != len {
+            return Err(ObjectError::Unsteady { path: from_path.to_owned() });
+        }
+        let temp = encoder.finish().map_err(failed)?;
+        Ok((temp, name(sha.finalize().into())))
+    }
+
+    fn keep(&mut self, temp: NamedTempFile, id: ObjectId) -> Result<ObjectId, ObjectError> {
+        let path = self.path(&id)?;
+        temp.persist(&path).map_err(|error| FileError::io("create", &path, error.error))?;
+        self.remember(id.clone());
+        Ok(id)
+    }
+}
+
+fn encoder(to: NamedTempFile, len: u64) -> io::Result<Encoder<'static, NamedTempFile>> {
+    let mut encoder = Encoder::new(to, LEVEL)?;
+    encoder.window_log(WINDOW_LOG)?;
+    encoder.include_checksum(true)?;
+    encoder.set_pledged_src_size(Some(len))?;
+    Ok(encoder)
+}
+
+fn name(sha: [u8; 32]) -> ObjectId {
+    use std::fmt::Write as _;
+    let mut hex = String::with_capacity(64);
+    for byte in sha {
+        write!(hex, "{byte:02x}").expect("a string takes whatever it is given");
+    }
+    ObjectId::new(hex)
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::syncfs(dir).map_err(Into::into)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::sync();
+    dir.sync_all()
+}
+
+/// An object's content, proved where it ends.
+pub struct ObjectReader {
+    decoder: Decoder<'static, io::BufReader<File>>,
+    sha: Sha256,
+    want: ObjectId,
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        self.sha.update(&buffer[..count]);
+        if count == 0 && !buffer.is_empty() {
+            let found = name(self.sha.clone().finalize().into());
+            if found != self.want {
+                let text = format!("its content is that of {found}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Objects) {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::new(dir.path().join("objects"));
+        (dir, objects)
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    #[rstest]
+    #[case::nothing(vec![])]
+    #[case::words(b"a plan\n".to_vec())]
+    #[case::more_than_a_window(vec![b'x'; 3 << 20])]
+    #[case::incompressible(noise(1 << 20))]
+    fn content_comes_back_by_its_hash(#[case] content: Vec<u8>) {
+        let (dir, mut objects) = store();
+        let id = objects.put(&content).unwrap();
+        assert_eq!(id, name(Sha256::digest(&content).into()));
+        let limit = content.len() as u64;
+        assert_eq!(objects.get(&id, limit).unwrap(), content);
+        if limit > 0 {
+            let short = objects.get(&id, limit - 1);
+            assert!(matches!(short, Err(ObjectError::TooLarge { .. })));
+        }
+        let file = dir.path().join("transcript");
+        fs::write(&file, &content).unwrap();
+        assert_eq!(objects.put_file(&file).unwrap(), id);
+        objects.sync().unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("objects")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn equal_content_is_written_once() {
+        let (_dir, mut objects) = store();
+        let id = objects.put(b"same").unwrap();
+        let path = objects.path(&id).unwrap();
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        let mut later = Objects::new(path.parent().unwrap());
+        assert_eq!((objects.put(b"same").unwrap(), later.put(b"same").unwrap()), (id.clone(), id));
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
+        assert!(later.is_dirty, "nobody knows whether the first writer synced");
+    }
+
+    #[rstest]
+    #[case::flipped(|bytes: &mut Vec<u8>| bytes[12] ^= 1)]
+    #[case::cut(|bytes: &mut Vec<u8>| bytes.truncate(8))]
+    #[case::emptied(Vec::clear)]
+    #[case::zeroed(|bytes: &mut Vec<u8>| bytes.fill(0))]
+    #[case::other_content(|bytes: &mut Vec<u8>| *bytes = zstd::encode_all(&b"other"[..], 3).unwrap())]
+    fn a_damaged_object_is_not_believed_and_is_written_again(#[case] harm: fn(&mut Vec<u8>)) {
+        let (_dir, mut objects) = store();
+        let id = objects.put(b"the verify output").unwrap();
+        let path = objects.path(&id).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        harm(&mut bytes);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, &bytes).unwrap();
+        assert!(matches!(objects.get(&id, 100), Err(ObjectError::Damaged { .. })));
+        let mut later = Objects::new(path.parent().unwrap());
+        assert_eq!(later.put(b"the verify output").unwrap(), id);
+        assert_eq!(later.get(&id, 100).unwrap(), b"the verify output");
+    }
+
+    #[rstest]
+    #[case::traversal("../../../etc/passwd")]
+    #[case::upper_case(&"A".repeat(64))]
+    #[case::short("ab12")]
+    fn a_name_from_outside_leads_nowhere(#[case] id: &str) {
+        let (_dir, objects) = store();
+        let got = objects.get(&ObjectId::new(id), 10);
+        assert!(matches!(got, Err(ObjectError::BadName { .. })));
+    }
+
+    #[test]
+    fn a_missing_object_is_named() {
+        let (_dir, objects) = store();
+        let id = ObjectId::new("0".repeat(64));
+        assert!(
+            matches!(objects.get(&id, 10), Err(ObjectError::Missing { id: named }) if named == id)
+        );
+    }
+}
