@@ -2,5 +2,6 @@
 
 #[cfg(test)]
 mod host {
+    mod lock;
     mod log;
 }

@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod files;
+pub mod lock;
 pub mod log;
 pub mod objects;

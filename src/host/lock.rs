@@ -1,0 +1,371 @@
+//! One run at a time per project: an advisory lock that the system gives back when its holder
+//! dies.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use super::files::{self, FileError};
+use crate::engine::id::RunId;
+
+/// What is read of a lock file.
+const OWNER_MAX: u64 = 4096;
+
+/// What is believed of one of its values, in characters.
+const VALUE_MAX: usize = 256;
+
+/// Others look whether the lock is held by taking it for a moment; that must not turn a run away.
+const ATTEMPTS: u32 = 8;
+
+/// Between two attempts; all of them together last less than a person notices.
+const ATTEMPT_WAIT: Duration = Duration::from_millis(10);
+
+/// Why the lock cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another process has it.
+    #[error("{} is held by {owner}", .path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// What it says about its holder.
+        owner: Box<Owner>,
+    },
+    /// The file system has no locks, so two runs could not see each other.
+    #[error("the file system of {} has no file locks", .path.display())]
+    Unsupported {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock file has been removed or replaced, so another run could start.
+    #[error("{} is no longer the file that was locked", .path.display())]
+    Replaced {
+        /// The lock file.
+        path: PathBuf,
+    },
+}
+
+/// Who holds a lock, in its own words. For people: nothing is decided on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Process number.
+    pub pid: Option<u32>,
+    /// Name of its machine.
+    pub host: String,
+    /// When the process started, in clock ticks since its machine did; tells a process from a
+    /// later one of the same number.
+    pub started: Option<u64>,
+    /// Its command line.
+    pub command: String,
+    /// Its run.
+    pub run: String,
+}
+
+impl Owner {
+    /// This process.
+    pub fn this_process(command: &str, run: Option<&RunId>) -> Self {
+        Self {
+            pid: Some(std::process::id()),
+            host: host(),
+            started: started_at(std::process::id()),
+            command: command.to_owned(),
+            run: run.map_or_else(String::new, |run| run.as_str().to_owned()),
+        }
+    }
+
+    /// Whether a process of this machine is the one described: a number alone may have gone to
+    /// another.
+    pub fn is_running_here(&self) -> bool {
+        let Some(pid) = self.pid else { return false };
+        self.host == host() && self.started.is_some() && started_at(pid) == self.started
+    }
+
+    fn write(&self) -> String {
+        let mut text = String::new();
+        let mut line = |key: &str, value: &str| {
+            writeln!(text, "{key}: {}", plain(value)).expect("a string takes what it is given");
+        };
+        line("pid", &self.pid.map(|pid| pid.to_string()).unwrap_or_default());
+        line("host", &self.host);
+        line("started", &self.started.map(|ticks| ticks.to_string()).unwrap_or_default());
+        line("command", &self.command);
+        line("run", &self.run);
+        text
+    }
+
+    fn read(text: &str) -> Self {
+        let value = |wanted: &str| {
+            let mut pairs = text.lines().filter_map(|line| line.split_once(": "));
+            plain(pairs.find(|(key, _)| *key == wanted).map_or("", |(_, value)| value))
+        };
+        Self {
+            pid: value("pid").parse().ok(),
+            host: value("host"),
+            started: value("started").parse().ok(),
+            command: value("command"),
+            run: value("run"),
+        }
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}")?,
+            None => write!(f, "an unknown process")?,
+        }
+        for (word, value) in [("on", &self.host), ("running", &self.command), ("run", &self.run)] {
+            if !value.is_empty() {
+                write!(f, " {word} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text on one line, without what could move a cursor or change the order of letters.
+fn plain(text: &str) -> String {
+    let is_bidi = |char| matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let safe = |char: char| if char.is_control() || is_bidi(char) { ' ' } else { char };
+    text.trim().chars().take(VALUE_MAX).map(safe).collect()
+}
+
+/// The machine's name; empty where the system does not say.
+fn host() -> String {
+    let name = files::read_bounded(Path::new("/proc/sys/kernel/hostname"), OWNER_MAX);
+    plain(&String::from_utf8_lossy(&name.unwrap_or_default()))
+}
+
+/// Start time of a process: the 22nd field of its `stat`, counted behind the name, which may hold
+/// anything.
+fn started_at(pid: u32) -> Option<u64> {
+    let bytes = files::read_bounded(Path::new(&format!("/proc/{pid}/stat")), OWNER_MAX).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// The right to change a project's state, until it is dropped or the process dies.
+///
+/// The file is never removed: its name could then stand for another lock. Processes started from
+/// here do not inherit it.
+#[derive(Debug)]
+#[must_use = "the lock is given back when this is dropped"]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock and says in the file who has it.
+    ///
+    /// # Errors
+    /// Another process has it, the file system has no locks, or the system refuses.
+    pub fn take(path: &Path, owner: &Owner) -> Result<Self, LockError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o644)
+            .custom_flags(files::flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)
+            .map_err(|source| FileError::io("open", path, source))?;
+        files::require_regular(&file, path)?;
+        for attempt in 1..=ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => thread::sleep(ATTEMPT_WAIT),
+                Err(TryLockError::WouldBlock) => {
+                    let owner = Box::new(read_owner(path)?.unwrap_or_default());
+                    return Err(LockError::Held { path: path.to_owned(), owner });
+                }
+                Err(TryLockError::Error(source)) => return Err(refused(path, source)),
+            }
+        }
+        let mut lock = Self { file, path: path.to_owned() };
+        lock.verify()?;
+        lock.describe(owner)?;
+        Ok(lock)
+    }
+
+    /// Says anew who has it: a run's name is known only after the log was read.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn describe(&mut self, owner: &Owner) -> Result<(), LockError> {
+        let text = owner.write();
+        self.file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| self.file.write_all(text.as_bytes()))
+            .and_then(|()| self.file.set_len(text.len() as u64))
+            .map_err(|source| FileError::io("write", &self.path, source))?;
+        Ok(())
+    }
+
+    /// Fails when the lock file was removed or replaced meanwhile, so that another run may hold a
+    /// lock of the same name.
+    ///
+    /// # Errors
+    /// It was, or the system refuses.
+    pub fn verify(&self) -> Result<(), LockError> {
+        let replaced = || LockError::Replaced { path: self.path.clone() };
+        let fails = |source| FileError::io("look at", &self.path, source);
+        let held = self.file.metadata().map_err(fails)?;
+        let named = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(replaced()),
+            result => result.map_err(fails)?,
+        };
+        if (held.dev(), held.ino()) == (named.dev(), named.ino()) {
+            Ok(())
+        } else {
+            Err(replaced())
+        }
+    }
+}
+
+fn refused(path: &Path, source: io::Error) -> LockError {
+    use rustix::io::Errno;
+    let has_none = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL]
+        .iter()
+        .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()));
+    if has_none {
+        LockError::Unsupported { path: path.to_owned(), source }
+    } else {
+        FileError::io("lock", path, source).into()
+    }
+}
+
+/// What a lock file says about its holder, or about its last one; `None` where there is no file.
+///
+/// # Errors
+/// The system refuses.
+pub fn read_owner(path: &Path) -> Result<Option<Owner>, FileError> {
+    let mut bytes = Vec::new();
+    match files::open_read(path) {
+        Err(error) if error.is_missing() => return Ok(None),
+        result => result?
+            .take(OWNER_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(|source| FileError::io("read", path, source))?,
+    };
+    Ok(Some(Owner::read(&String::from_utf8_lossy(&bytes))))
+}
+
+/// Whether some process holds the lock at this moment. Needs no right to write.
+///
+/// # Errors
+/// The file system has no locks, or the system refuses.
+pub fn is_held(path: &Path) -> Result<bool, LockError> {
+    let file = match files::open_read(path) {
+        Err(error) if error.is_missing() => return Ok(false),
+        result => result?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(refused(path, source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock_file() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        (dir, path)
+    }
+
+    #[test]
+    fn a_second_taker_learns_who_holds_it() {
+        let (_dir, path) = lock_file();
+        assert!(!is_held(&path).unwrap() && read_owner(&path).unwrap().is_none());
+        let owner = Owner::this_process("looper run", Some(&RunId::new("01K")));
+        let mut lock = Lock::take(&path, &owner).unwrap();
+        assert!(is_held(&path).unwrap());
+        let Err(LockError::Held { owner: seen, .. }) = Lock::take(&path, &Owner::default()) else {
+            panic!("two processes hold the lock");
+        };
+        assert_eq!(*seen, owner);
+        assert!(seen.is_running_here());
+        lock.describe(&Owner { command: "x".to_owned(), ..Owner::default() }).unwrap();
+        assert_eq!(read_owner(&path).unwrap().unwrap().command, "x");
+        drop(lock);
+        assert!(!is_held(&path).unwrap() && path.exists());
+        drop(Lock::take(&path, &owner).unwrap());
+    }
+
+    #[test]
+    fn a_look_at_the_lock_turns_no_run_away() {
+        let (_dir, path) = lock_file();
+        fs::write(&path, "").unwrap();
+        let looking = files::open_read(&path).unwrap();
+        looking.try_lock_shared().unwrap();
+        let waiting = thread::spawn(move || Lock::take(&path, &Owner::default()).map(drop));
+        thread::sleep(ATTEMPT_WAIT);
+        drop(looking);
+        waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_a_lock_file_says_is_bounded_and_plain() {
+        let (_dir, path) = lock_file();
+        let long = "x".repeat(10_000);
+        fs::write(&path, format!("pid: 12\nhost: a\x1b[2Jb\u{202e}c\nrun: {long}\npid: 13\n"))
+            .unwrap();
+        let owner = read_owner(&path).unwrap().unwrap();
+        assert_eq!((owner.pid, owner.host.as_str()), (Some(12), "a [2Jb c"));
+        assert_eq!(owner.run.len(), VALUE_MAX);
+        fs::write(&path, b"\xff\xfe\0garbage").unwrap();
+        assert_eq!(read_owner(&path).unwrap(), Some(Owner::default()));
+    }
+
+    #[test]
+    fn a_command_cannot_forge_another_line() {
+        let owner = Owner { command: "x\npid: 1".to_owned(), ..Owner::default() };
+        assert_eq!(Owner::read(&owner.write()).pid, None);
+    }
+
+    #[test]
+    fn a_number_that_went_to_another_process_is_not_the_owner() {
+        let owner = Owner::this_process("x", None);
+        assert!(owner.is_running_here());
+        let earlier = Owner { started: owner.started.map(|ticks| ticks - 1), ..owner.clone() };
+        assert!(!earlier.is_running_here());
+        assert!(!Owner { host: "elsewhere".to_owned(), ..owner }.is_running_here());
+    }
+
+    #[test]
+    fn a_removed_lock_file_is_noticed() {
+        let (_dir, path) = lock_file();
+        let lock = Lock::take(&path, &Owner::default()).unwrap();
+        lock.verify().unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(lock.verify(), Err(LockError::Replaced { .. })));
+        fs::write(&path, "").unwrap();
+        assert!(matches!(lock.verify(), Err(LockError::Replaced { .. })));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_refused() {
+        let (dir, path) = lock_file();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(matches!(Lock::take(&path, &Owner::default()), Err(LockError::File(_))));
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    }
+}
