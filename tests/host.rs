@@ -4,4 +4,5 @@
 mod host {
     mod lock;
     mod log;
+    mod tx;
 }

@@ -5,3 +5,4 @@ pub mod files;
 pub mod lock;
 pub mod log;
 pub mod objects;
+pub mod tx;

@@ -1,0 +1,327 @@
+//! The crash transaction: one record that outlives a killed process. Evidence, never truth.
+//!
+//! sled is named here and nowhere else. Losing what it holds costs nothing but a little certainty,
+//! so whatever is wrong with it, it is put aside and begun anew.
+
+use std::fs::{self, File};
+use std::io;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, FileError};
+use super::log::Tip;
+
+/// The key of the one record.
+const KEY: &str = "open";
+
+/// The largest record. Above a quarter of a segment sled writes a file of its own, which would
+/// need further syncs; long lists belong into objects.
+const RECORD_MAX: usize = 96 << 10;
+
+/// A directory larger than this was not made here, and reading it could take any amount of memory.
+const DIR_MAX: u64 = 64 << 20;
+
+/// Pages kept in memory.
+const CACHE: u64 = 1 << 20;
+
+/// How long opening may take before it counts as hanging; measured are a few milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Names tried for a broken directory; the oldest can be deleted at any time.
+const BROKEN_MAX: u32 = 1000;
+
+/// Why the transaction cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TxError {
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another process has it open, though this one holds the lock.
+    #[error("{} is open in another process", .path.display())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A record does not fit. Nothing was written.
+    #[error("a record of {bytes} bytes does not fit into {}", .path.display())]
+    TooLarge {
+        /// The directory.
+        path: PathBuf,
+        /// Its size.
+        bytes: usize,
+    },
+    /// A record has no JSON form. Nothing was written.
+    #[error("a record for {} cannot be written as JSON", .path.display())]
+    Form {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The database refused, even a new one.
+    #[error("cannot {attempt} {}", .path.display())]
+    Sled {
+        /// What was attempted, as a verb.
+        attempt: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// What it says.
+        #[source]
+        source: sled::Error,
+    },
+}
+
+/// What the last process remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory<T> {
+    /// What was open, if anything was.
+    pub record: Option<T>,
+    /// Where the log ended then. A log that does not hold this line has lost it.
+    pub anchor: Tip,
+}
+
+/// A transaction that is ready for use.
+pub struct Opened<T> {
+    /// It.
+    pub tx: Tx<T>,
+    /// What the last process remembered.
+    pub memory: Option<Memory<T>>,
+    /// What had to be put aside, in words for a person.
+    pub note: Option<String>,
+}
+
+/// The transaction of the run in hand. Needs the lock of the state directory.
+pub struct Tx<T> {
+    dir: PathBuf,
+    store: Option<Store>,
+    record: PhantomData<fn(&T)>,
+}
+
+/// An open database, and a second handle on the file it writes.
+struct Store {
+    db: sled::Db,
+    file: File,
+}
+
+/// Why a database cannot be opened.
+enum Refusal {
+    /// It is broken: put it aside.
+    Broken(String),
+    /// The machine or another process is in the way: putting it aside would not help.
+    Fatal(TxError),
+}
+
+impl<T: Serialize + DeserializeOwned> Tx<T> {
+    /// Opens the transaction and reads what an earlier process left. Where there is none, nothing
+    /// is made before there is something to remember.
+    ///
+    /// # Errors
+    /// Another process has it open, or the system refuses. A broken database is no error: it is
+    /// moved aside.
+    pub fn open(dir: &Path) -> Result<Opened<T>, TxError> {
+        let mut tx = Self { dir: dir.to_owned(), store: None, record: PhantomData };
+        let found = match fs::symlink_metadata(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Opened { tx, memory: None, note: None });
+            }
+            Err(source) => return Err(FileError::io("look at", dir, source).into()),
+            Ok(metadata) if !metadata.is_dir() => Err(Refusal::Broken("no directory".to_owned())),
+            Ok(_) => open_existing(dir),
+        };
+        let why = match found {
+            Ok((store, bytes)) => match bytes.as_deref().map(serde_json::from_slice).transpose() {
+                Ok(memory) => {
+                    tx.store = Some(store);
+                    return Ok(Opened { tx, memory, note: None });
+                }
+                Err(error) => format!("its record cannot be read ({error})"),
+            },
+            Err(Refusal::Broken(why)) => why,
+            Err(Refusal::Fatal(error)) => return Err(error),
+        };
+        let aside = move_aside(dir)?;
+        let (dir, aside) = (dir.display(), aside.display());
+        let note = format!("{dir} was unusable: {why}; it is now {aside}, the log is the truth");
+        Ok(Opened { tx, memory: None, note: Some(note) })
+    }
+
+    /// Remembers what is open, or that nothing is, together with where the log ends. When this
+    /// returns, it survives a power cut; the price is one device sync.
+    ///
+    /// # Errors
+    /// The record is too large, or the system refuses.
+    pub fn remember(&mut self, record: Option<&T>, anchor: Tip) -> Result<(), TxError> {
+        let path = || self.dir.clone();
+        let bytes = serde_json::to_vec(&Memory { record, anchor })
+            .map_err(|source| TxError::Form { path: path(), source })?;
+        if bytes.len() > RECORD_MAX {
+            return Err(TxError::TooLarge { path: path(), bytes: bytes.len() });
+        }
+        let store = match &mut self.store {
+            Some(store) => store,
+            none => none.insert(Store::create(&self.dir)?),
+        };
+        let fails = |attempt| move |source| TxError::Sled { attempt, path: path(), source };
+        store.db.insert(KEY, bytes).map_err(fails("write to"))?;
+        store.db.flush().map_err(fails("flush"))?;
+        store.sync(&self.dir)
+    }
+}
+
+impl Store {
+    /// A new database whose every name is durable.
+    fn create(dir: &Path) -> Result<Self, TxError> {
+        files::create_dir(dir)?;
+        let store = match Self::start(dir) {
+            Ok(store) => store,
+            Err(Refusal::Fatal(error)) => return Err(error),
+            Err(Refusal::Broken(why)) => {
+                let source = sled::Error::Io(io::Error::other(why));
+                return Err(TxError::Sled { attempt: "create", path: dir.to_owned(), source });
+            }
+        };
+        let conf = dir.join("conf");
+        File::open(&conf)
+            .and_then(|file| file.sync_all())
+            .map_err(|source| FileError::io("flush", &conf, source))?;
+        files::sync_dir(dir)?;
+        files::sync_dir(files::parent_of(dir))?;
+        Ok(store)
+    }
+
+    fn start(dir: &Path) -> Result<Self, Refusal> {
+        let db = sled::Config::new()
+            .path(dir)
+            .mode(sled::Mode::LowSpace)
+            .cache_capacity(CACHE)
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| Refusal::of(error, dir))?;
+        let path = db_file(dir);
+        let file = File::open(&path)
+            .map_err(|source| Refusal::Fatal(FileError::io("open", &path, source).into()))?;
+        Ok(Self { db, file })
+    }
+
+    /// sled leaves what it flushes in the cache of the device.
+    fn sync(&self, dir: &Path) -> Result<(), TxError> {
+        self.file.sync_data().map_err(|e| FileError::io("flush", &db_file(dir), e))?;
+        Ok(())
+    }
+}
+
+impl Refusal {
+    fn of(error: sled::Error, dir: &Path) -> Self {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match error {
+            sled::Error::Io(source)
+                if matches!(
+                    source.kind(),
+                    PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+                ) =>
+            {
+                Self::Fatal(FileError::io("open", dir, source).into())
+            }
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+fn db_file(dir: &Path) -> PathBuf {
+    dir.join("db")
+}
+
+/// Opens what an earlier process left, and reads its record. A database that makes sled panic or
+/// hang is broken; what hangs is left behind with its thread.
+fn open_existing(dir: &Path) -> Result<(Store, Option<Vec<u8>>), Refusal> {
+    require_free(dir)?;
+    prepare(dir)?;
+    let (sender, receiver) = channel();
+    let path = dir.to_owned();
+    let worker = thread::Builder::new()
+        .name("tx-open".to_owned())
+        .spawn(move || {
+            let found = Store::start(&path).and_then(|store| {
+                let bytes = store.db.get(KEY).map_err(|error| Refusal::of(error, &path))?;
+                Ok((store, bytes.map(|bytes| bytes.to_vec())))
+            });
+            // Whoever waited may have lost patience.
+            drop(sender.send(found));
+        })
+        .map_err(|source| Refusal::Fatal(FileError::io("open", dir, source).into()))?;
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(found) => found,
+        Err(RecvTimeoutError::Timeout) => {
+            Err(Refusal::Broken(format!("it did not open in {} s", PATIENCE.as_secs())))
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            let why = if worker.join().is_err() { "sled panicked" } else { "sled gave no answer" };
+            Err(Refusal::Broken(why.to_owned()))
+        }
+    }
+}
+
+/// sled's own lock cannot be told from damage by its error, so it is asked for first.
+fn require_free(dir: &Path) -> Result<(), Refusal> {
+    let path = db_file(dir);
+    let file = match files::open_read(&path) {
+        Err(error) if error.is_missing() => return Ok(()),
+        result => result.map_err(|error| Refusal::Broken(error.to_string()))?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(Refusal::Fatal(TxError::Busy { path: dir.to_owned() }))
+        }
+        Err(fs::TryLockError::Error(source)) => {
+            Err(Refusal::Fatal(FileError::io("lock", &path, source).into()))
+        }
+    }
+}
+
+/// Removes unfinished snapshots, which sled would take for finished ones, and refuses what could
+/// not come from here.
+fn prepare(dir: &Path) -> Result<(), Refusal> {
+    let fatal = |attempt| move |e| Refusal::Fatal(FileError::io(attempt, dir, e).into());
+    let mut size = 0;
+    for entry in fs::read_dir(dir).map_err(fatal("read"))? {
+        let entry = entry.map_err(fatal("read"))?;
+        if entry.path().extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(entry.path()).map_err(fatal("clear"))?;
+            continue;
+        }
+        let metadata = entry.metadata().map_err(fatal("look at"))?;
+        if !metadata.is_dir() && !metadata.is_file() {
+            return Err(Refusal::Broken(format!("{} is no file", entry.path().display())));
+        }
+        size += if metadata.is_file() { metadata.len() } else { 0 };
+        if size > DIR_MAX {
+            return Err(Refusal::Broken(format!("it has more than {DIR_MAX} bytes")));
+        }
+    }
+    Ok(())
+}
+
+/// Renames a directory to the first free `<name>.broken-<n>`.
+fn move_aside(dir: &Path) -> Result<PathBuf, FileError> {
+    let name = dir.file_name().unwrap_or_default().to_os_string();
+    for number in 1..=BROKEN_MAX {
+        let mut name = name.clone();
+        name.push(format!(".broken-{number}"));
+        let aside = dir.with_file_name(name);
+        if fs::symlink_metadata(&aside).is_err() {
+            fs::rename(dir, &aside).map_err(|source| FileError::io("move aside", dir, source))?;
+            files::sync_dir(files::parent_of(dir))?;
+            return Ok(aside);
+        }
+    }
+    Err(FileError::io("move aside", dir, io::ErrorKind::AlreadyExists.into()))
+}
