@@ -9,6 +9,7 @@
 //! * `ui` tells people what happens; `cli` is one file per command.
 
 pub mod driver;
+pub mod backlog;
 pub mod engine;
 pub mod schema;
 pub mod host;

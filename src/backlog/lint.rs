@@ -1,0 +1,256 @@
+//! Rules about tasks that hold in every format.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::complaint::{Complaint, Complaints};
+use super::model::{Backlog, Entry};
+use crate::engine::id::TaskId;
+use crate::engine::task::{Pattern, Status};
+
+/// Paths are shorter everywhere, and a longer glob could take long to match.
+const PATTERN_LENGTH_MAX: usize = 1024;
+
+/// Directories that belong to a tool, not to the project.
+const STATE_DIRECTORIES: [&str; 3] = [".loop-agent", ".looper", ".git"];
+
+/// Ids of a cycle that are spelled out.
+const CYCLE_SHOWN_MAX: usize = 20;
+
+/// Checks every rule.
+pub(super) fn check(backlog: &Backlog, complaints: &mut Complaints) {
+    let mut index = BTreeMap::new();
+    for (at, entry) in backlog.entries.iter().enumerate() {
+        match index.get(&entry.task.id) {
+            None => {
+                index.insert(&entry.task.id, at);
+            }
+            Some(_) => complaints.push(
+                Complaint::error(
+                    "duplicate-id",
+                    entry.place.id.clone(),
+                    format!("a second task {}", entry.task.id),
+                )
+                .label("this id is taken")
+                .help("give it an id of its own, and look whether `Depends` elsewhere means it"),
+            ),
+        }
+    }
+    for entry in &backlog.entries {
+        files(entry, complaints);
+        depends(backlog, &index, entry, complaints);
+        size(entry, complaints);
+        if entry.mark.status != Status::Done && backlog.completed.contains(&entry.task.id) {
+            complaints.push(
+                Complaint::warning(
+                    "completed-twice",
+                    entry.place.id.clone(),
+                    format!("task {} is listed as completed, and is not done here", entry.task.id),
+                )
+                .label("counts as not done")
+                .help("take it out of `## Completed Task IDs`, or mark it `[x]`"),
+            );
+        }
+    }
+    cycles(backlog, &index, complaints);
+}
+
+fn size(entry: &Entry, complaints: &mut Complaints) {
+    let (Some(size), Some(span)) = (&entry.task.size, &entry.place.size) else { return };
+    if !["small", "medium"].contains(&size.to_ascii_lowercase().as_str()) {
+        complaints.push(
+            Complaint::warning("size", span.clone(), "size is neither `Small` nor `Medium`")
+                .label("too large for one attempt?")
+                .help("split the task, or call it `Small` or `Medium`"),
+        );
+    }
+}
+
+fn files(entry: &Entry, complaints: &mut Complaints) {
+    let mut seen = BTreeMap::new();
+    for (pattern, span) in entry.task.files.iter().zip(&entry.place.files) {
+        let text = pattern.as_str().replace('\\', "/");
+        if !text.is_empty() && seen.insert(text.to_lowercase(), ()).is_some() {
+            complaints.push(
+                Complaint::error("duplicate-file", span.clone(), "this file is listed twice")
+                    .label("listed above already")
+                    .help("keep one of them"),
+            );
+        }
+        if let Some((code, message, help)) = path_fault(&text, pattern) {
+            complaints.push(
+                Complaint::error(code, span.clone(), message).label("not allowed").help(help),
+            );
+        } else if pattern.as_str().contains('\\') && !pattern.is_glob() {
+            complaints.push(
+                Complaint::warning("backslash", span.clone(), "path with a backslash")
+                    .label("git knows no such path")
+                    .help(format!("write `{text}`")),
+            );
+        }
+    }
+}
+
+/// Why a path, with forward slashes only, cannot be in a task's scope.
+fn path_fault(path: &str, pattern: &Pattern) -> Option<(&'static str, String, String)> {
+    let first = path.split('/').next().unwrap_or_default();
+    let is_drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    let inside = "write it relative to the project".to_owned();
+    let fault = |code, message: &str, help: String| Some((code, message.to_owned(), help));
+    if path.is_empty() {
+        return fault("empty-file", "empty file entry", "delete the comma or fill the gap".into());
+    }
+    if path.len() > PATTERN_LENGTH_MAX {
+        let message = format!("path of more than {PATTERN_LENGTH_MAX} bytes");
+        return Some(("long-path", message, "split it".into()));
+    }
+    if first == "~" {
+        return fault("home-path", "path in a home directory", inside);
+    }
+    if path.starts_with('/') || is_drive {
+        return fault("absolute-path", "absolute path", inside);
+    }
+    if path.split('/').any(|part| part == "..") {
+        return fault("parent-path", "path that leaves the project", inside);
+    }
+    if path == "." || path.ends_with('/') {
+        let directory = path.trim_end_matches(['/', '.']);
+        let help = if directory.is_empty() { "**".into() } else { format!("{directory}/**") };
+        return fault(
+            "directory",
+            "a directory, not a file",
+            format!("write `{help}` for all files below it"),
+        );
+    }
+    if STATE_DIRECTORIES.iter().any(|state| first.eq_ignore_ascii_case(state)) {
+        let message = format!("a file below `{first}`");
+        return Some(("state-path", message, "name files of the project only".into()));
+    }
+    if path.split('/').any(|part| matches!(part, "" | ".")) {
+        let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let help = format!("write `{}`", parts.join("/"));
+        return fault("path-form", "no file can have this path", help);
+    }
+    if !pattern.is_valid() {
+        return fault("glob", "this glob cannot be read", "close each `[` and `{`".into());
+    }
+    None
+}
+
+fn depends(
+    backlog: &Backlog,
+    index: &BTreeMap<&TaskId, usize>,
+    entry: &Entry,
+    complaints: &mut Complaints,
+) {
+    let id = &entry.task.id;
+    for (depend, span) in entry.task.depends.iter().zip(&entry.place.depends) {
+        let is_known = index.contains_key(depend) || backlog.completed.contains(depend);
+        if depend == id {
+            complaints.push(
+                Complaint::error(
+                    "self-depends",
+                    span.clone(),
+                    format!("task {id} waits for itself"),
+                )
+                .label("this very task")
+                .help("delete it, or write `none`"),
+            );
+        } else if !is_known && is_prior(depend, id) {
+            complaints.push(
+                Complaint::warning(
+                    "assumed-archived",
+                    span.clone(),
+                    format!("task {depend} is not in this backlog"),
+                )
+                .label("never counts as done")
+                .help(format!(
+                    "if it is done, add `- Task {depend}` below `## Completed Task IDs`"
+                )),
+            );
+        } else if !is_known {
+            complaints.push(
+                Complaint::error(
+                    "unknown-task",
+                    span.clone(),
+                    format!("task {id} waits for task {depend}, which does not exist"),
+                )
+                .label("no such task")
+                .help("correct the id, or write the task"),
+            );
+        }
+    }
+}
+
+/// LoopDex takes a dependency that sorts before the task for one that was archived.
+fn is_prior(depend: &TaskId, id: &TaskId) -> bool {
+    let numbers = |id: &TaskId| -> Option<Vec<u64>> {
+        id.as_str().split('.').map(|part| part.parse().ok()).collect()
+    };
+    match (numbers(depend), numbers(id)) {
+        (Some(depend), Some(id)) => depend.len() <= 2 && depend < id,
+        _ => false,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    New,
+    /// On the path, at this depth.
+    Open(usize),
+    Closed,
+}
+
+/// A depth-first walk with a stack of its own: a chain may be as long as the backlog.
+fn cycles(backlog: &Backlog, index: &BTreeMap<&TaskId, usize>, complaints: &mut Complaints) {
+    let entries = &backlog.entries;
+    let mut visits = vec![Visit::New; entries.len()];
+    for root in 0..entries.len() {
+        let mut path = Vec::new();
+        if visits[root] == Visit::New {
+            visits[root] = Visit::Open(0);
+            path.push((root, 0));
+        }
+        while let Some((at, next)) = path.last_mut() {
+            let entry = &entries[*at];
+            let Some(depend) = entry.task.depends.get(*next) else {
+                visits[*at] = Visit::Closed;
+                path.pop();
+                continue;
+            };
+            let edge = *next;
+            *next += 1;
+            let Some(target) = index.get(depend).copied().filter(|target| target != at) else {
+                continue;
+            };
+            match visits[target] {
+                Visit::Closed => {}
+                Visit::New => {
+                    visits[target] = Visit::Open(path.len());
+                    path.push((target, 0));
+                }
+                Visit::Open(depth) => {
+                    let ids: Vec<_> =
+                        path[depth..].iter().map(|(at, _)| &entries[*at].task.id).collect();
+                    complaints.push(cycle(&ids, entry.place.depends[edge].clone()));
+                }
+            }
+        }
+    }
+}
+
+fn cycle(ids: &[&TaskId], span: Range<usize>) -> Complaint {
+    let mut shown: Vec<_> =
+        ids.iter().take(CYCLE_SHOWN_MAX).map(|id| id.as_str().to_owned()).collect();
+    if ids.len() > CYCLE_SHOWN_MAX {
+        shown.push(format!("… ({} more)", ids.len() - CYCLE_SHOWN_MAX));
+    }
+    shown.extend(ids.first().map(|id| id.as_str().to_owned()));
+    Complaint::error(
+        "depends-cycle",
+        span,
+        format!("tasks wait for each other: {}", shown.join(" -> ")),
+    )
+    .label("closes the circle")
+    .help("take one of these dependencies away")
+}

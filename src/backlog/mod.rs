@@ -1,0 +1,33 @@
+//! Task files: parsed, linted, compared and marked without touching any other byte.
+//!
+//! * [`model`] is what every format is read into.
+//! * `markdown` reads the format of LoopDex; `outline`, `header`, `fields`, `pieces`, `verify`
+//!   and `lines` are its layers, from the whole to the single line.
+//! * `lint` holds the rules that do not depend on a format.
+//! * [`marks`] writes checkboxes, failure counts and reasons back, and nothing else.
+//! * [`complaint`] and [`position`] are how findings point into the text.
+
+pub mod complaint;
+mod fields;
+mod header;
+mod lines;
+mod lint;
+mod markdown;
+pub mod marks;
+pub mod model;
+mod outline;
+mod pieces;
+pub mod position;
+pub mod text;
+mod verify;
+
+pub use complaint::{Complaint, Severity};
+pub use model::{Backlog, Entry, Format, Parsed, Place};
+pub use position::Position;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod loopdex_rules;
+#[cfg(test)]
+mod properties;
