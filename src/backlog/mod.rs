@@ -5,9 +5,11 @@
 //!   and `lines` are its layers, from the whole to the single line.
 //! * `lint` holds the rules that do not depend on a format.
 //! * [`marks`] writes checkboxes, failure counts and reasons back, and nothing else.
+//! * [`diff`] tells what a person changed.
 //! * [`complaint`] and [`position`] are how findings point into the text.
 
 pub mod complaint;
+pub mod diff;
 mod fields;
 mod header;
 mod lines;
