@@ -13,3 +13,4 @@ pub mod backlog;
 pub mod engine;
 pub mod schema;
 pub mod host;
+pub mod ui;
