@@ -8,9 +8,9 @@
 //! * `host` is the world: git, processes, files, the log on disk, the transaction, the clock.
 //! * `ui` tells people what happens; `cli` is one file per command.
 
-pub mod driver;
 pub mod backlog;
+pub mod driver;
 pub mod engine;
-pub mod schema;
 pub mod host;
+pub mod schema;
 pub mod ui;

@@ -9,10 +9,10 @@ use super::event::{
 };
 use super::gate::{self, Evidence};
 use super::id::Seq;
+use super::reason;
 use super::report::Usage;
 use super::stage_end::{self, undo};
 use super::state::{After, Attempt, Ending, Mode, Planned, Run, State, Step};
-use super::text;
 use super::verdict::Verdict;
 
 /// Applies one event of the attempt in hand. `None`: it cannot happen here.
@@ -154,7 +154,7 @@ fn judged(
         .map(|result| format!("{}: {}", result.gate.name(), result.reason))
         .next()
         .unwrap_or_default();
-    let reason = text::line(&reason);
+    let reason = reason::line(&reason);
     let rejected = |after: After| undo(RollbackCause::Gates, after);
     Some(match (data.outcome, passed) {
         (JudgedAs::Pass, Some(passed)) if policy.commit_on_pass => {
@@ -165,13 +165,13 @@ fn judged(
         (JudgedAs::Fail, _) => rejected(After::Fail { reason }),
         (JudgedAs::Blocked, _) => {
             let note = evidence.critique.and_then(|critique| critique.note.as_deref());
-            let reason = text::line(&gate::said(Verdict::Blocked, note));
+            let reason = reason::line(&gate::said(Verdict::Blocked, note));
             rejected(After::Block { reason })
         }
         (JudgedAs::Proposal, _) => {
             let verdict = evidence.critique.and_then(|critique| critique.verdict)?;
             let note = evidence.critique.and_then(|critique| critique.note.as_deref());
-            let reason = text::line(&gate::said(verdict, note));
+            let reason = reason::line(&gate::said(verdict, note));
             rejected(After::Propose { verdict, critique, reason })
         }
     })
@@ -194,7 +194,7 @@ fn reconciled(prepared: Option<&CommitPrepared>, data: &Reconciled) -> Option<St
 }
 
 fn proposed(verdict: Verdict, reason: String, data: &ProposalRecorded) -> Option<Step> {
-    let reason = text::line(&format!("proposal: {reason}"));
+    let reason = reason::line(&format!("proposal: {reason}"));
     (data.verdict == verdict).then_some(Step::Close(Ending::Blocked { reason }))
 }
 

@@ -3,9 +3,9 @@
 use super::effect::{Closing, Effect};
 use super::event::EventKind;
 use super::id::{CommitId, Digest, TaskId};
+use super::reason;
 use super::state::{After, BacklogDigest, Ending, Mode, State, Step, Stop};
 use super::task::Status;
-use super::text;
 
 /// The work tree equals the snapshot: what was waiting for that comes now.
 pub(super) fn rolled_back(mut state: State, to: &CommitId) -> Option<State> {
@@ -61,7 +61,7 @@ pub(super) fn close(
             progress.fail_count = fail_count;
             if fail_count >= run.charter.policy.failures_max {
                 let reason = format!("{fail_count} failures in a row, the last: {reason}");
-                attempt.step = Step::Close(Ending::Blocked { reason: text::line(&reason) });
+                attempt.step = Step::Close(Ending::Blocked { reason: reason::line(&reason) });
                 run.attempt = Some(attempt);
             }
             progress.reason = Some(reason);

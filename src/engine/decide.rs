@@ -8,9 +8,9 @@ use super::event::{
 use super::gate::{self, Evidence};
 use super::id::{AgentName, Seq, TaskId};
 use super::policy;
+use super::reason;
 use super::state::{Attempt, Ending, Mode, Progress, Run, State, Step, Stop};
 use super::task::{Status, Task};
-use super::text;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ fn hopeless(charter: &Charter, task: &Task) -> Option<String> {
     }
     task.verify.iter().find_map(|command| {
         let denial = policy::denied(command)?;
-        Some(text::line(&format!("verify command denied ({}): {command}", denial.why)))
+        Some(reason::line(&format!("verify command denied ({}): {command}", denial.why)))
     })
 }
 

@@ -4,9 +4,9 @@ use super::charter::{GateId, Policy, Stage};
 use super::event::{GateResult, GatesJudged, ImplementFinished, JudgedAs};
 use super::id::{CommitId, RepoPath, TreeId};
 use super::policy;
+use super::reason;
 use super::state::{Attempt, Critique, Verified};
 use super::task::Task;
-use super::text;
 use super::verdict::Verdict;
 
 /// Proof that a candidate passed every gate. Only [`judge`] makes one, and none is ever read from
@@ -114,7 +114,7 @@ fn state(evidence: Evidence<'_>) -> Option<String> {
     .flatten()
     .flatten()
     .collect();
-    (!touched.is_empty()).then(|| format!("changed and put back: {}", text::list(&touched)))
+    (!touched.is_empty()).then(|| format!("changed and put back: {}", reason::list(&touched)))
 }
 
 fn secret(change: &ImplementFinished) -> Option<String> {
@@ -133,14 +133,14 @@ fn scope(task: &Task, change: &ImplementFinished) -> Option<String> {
         return Some(format!("{total} paths changed, more than can be judged"));
     }
     if !change.special.is_empty() {
-        return Some(format!("git cannot hold: {}", text::list(&change.special)));
+        return Some(format!("git cannot hold: {}", reason::list(&change.special)));
     }
     if !change.overlaps.is_empty() {
-        let paths = text::list(&change.overlaps);
+        let paths = reason::list(&change.overlaps);
         return Some(format!("had uncommitted changes of yours before: {paths}"));
     }
     let outside: Vec<&RepoPath> = change.paths.iter().filter(|path| !task.allows(path)).collect();
-    (!outside.is_empty()).then(|| format!("outside the task's files: {}", text::list(&outside)))
+    (!outside.is_empty()).then(|| format!("outside the task's files: {}", reason::list(&outside)))
 }
 
 fn change(change: &ImplementFinished) -> Option<String> {
@@ -158,7 +158,7 @@ fn protected(policy: &Policy, task: &Task, change: &ImplementFinished) -> Option
         (by_verify || by_pattern) && !task.names(path) && !change.created.contains(path)
     };
     let touched: Vec<&RepoPath> = change.paths.iter().filter(is_protected).collect();
-    (!touched.is_empty()).then(|| format!("protected: {}", text::list(&touched)))
+    (!touched.is_empty()).then(|| format!("protected: {}", reason::list(&touched)))
 }
 
 fn verify(verified: Option<&Verified>) -> Option<String> {
@@ -169,10 +169,10 @@ fn verify(verified: Option<&Verified>) -> Option<String> {
     let failed = verified.commands.iter().find(|run| run.timed_out || run.exit_code != Some(0));
     Some(match failed {
         None => "no command ran".to_owned(),
-        Some(run) if run.timed_out => format!("timed out: {}", text::line(&run.command)),
+        Some(run) if run.timed_out => format!("timed out: {}", reason::line(&run.command)),
         Some(run) => match run.exit_code {
-            Some(code) => format!("exit code {code}: {}", text::line(&run.command)),
-            None => format!("ended by a signal: {}", text::line(&run.command)),
+            Some(code) => format!("exit code {code}: {}", reason::line(&run.command)),
+            None => format!("ended by a signal: {}", reason::line(&run.command)),
         },
     })
 }
@@ -199,7 +199,7 @@ fn impl_critique(policy: &Policy, critique: Option<&Critique>) -> GateResult {
 /// A verdict with its reason, in one line.
 pub(super) fn said(verdict: Verdict, note: Option<&str>) -> String {
     match note {
-        Some(note) => format!("{}: {}", verdict.word(), text::line(note)),
+        Some(note) => format!("{}: {}", verdict.word(), reason::line(note)),
         None => verdict.word().to_owned(),
     }
 }

@@ -2,15 +2,15 @@
 
 use super::id::{RunId, Seq};
 use super::line::Proof;
+use super::reason;
 use super::task::Task;
-use super::text;
 
 /// The subject names the task; the trailers name the run and the `gates_judged` line that let the
 /// commit through, by position and proof.
 pub fn commit_message(task: &Task, run: &RunId, judged: Seq, proof: Proof) -> String {
     format!(
         "{}\n\nLooper-Run: {run}\nLooper-Task: {}\nLooper-Seq: {judged}\nLooper-Log: {proof}\n",
-        text::line(&task.heading()),
+        reason::line(&task.heading()),
         task.id,
     )
 }

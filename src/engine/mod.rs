@@ -14,6 +14,7 @@ pub mod id;
 pub mod line;
 pub mod message;
 pub mod policy;
+pub mod reason;
 pub mod replay;
 pub mod report;
 mod stage_end;

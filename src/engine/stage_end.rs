@@ -8,9 +8,9 @@ use super::event::{
 };
 use super::gate::{self, Evidence};
 use super::id::AgentName;
+use super::reason;
 use super::report::Class;
 use super::state::{After, Attempt, Critique, Planned, Step, Verified};
-use super::text;
 use super::verdict::Verdict;
 
 /// Where an attempt goes on once planning left this.
@@ -27,7 +27,7 @@ pub(super) fn undo(cause: RollbackCause, after: After) -> Step {
 
 /// What an abnormal end means for the task and for the run.
 fn agent_failed(stage: &str, agent: &AgentName, report: Failed) -> Step {
-    let says = |what: &str| text::line(&format!("{stage} ({agent}) {what}"));
+    let says = |what: &str| reason::line(&format!("{stage} ({agent}) {what}"));
     let pause = |cause: PauseCause| {
         After::Pause(RunPaused { cause, agent: agent.clone(), until: report.until })
     };
@@ -66,8 +66,8 @@ macro_rules! failed {
 }
 
 fn state_touched(stage: &str, changes: &[String]) -> Step {
-    let reason = format!("{stage} changed the state directory: {}", text::list(changes));
-    undo(RollbackCause::StateTouched, After::Fail { reason: text::line(&reason) })
+    let reason = format!("{stage} changed the state directory: {}", reason::list(changes));
+    undo(RollbackCause::StateTouched, After::Fail { reason: reason::line(&reason) })
 }
 
 pub(super) fn planned(policy: &Policy, data: &PlanFinished) -> Option<Step> {
@@ -96,7 +96,7 @@ pub(super) fn plan_judged(
     if !data.state_changes.is_empty() {
         return Some(state_touched("plan critic", &data.state_changes));
     }
-    let says = |what: &str| text::line(&format!("plan critic: {what}"));
+    let says = |what: &str| reason::line(&format!("plan critic: {what}"));
     let after = match data.verdict {
         Some(Verdict::Pass) => {
             let critique = Some(message);

@@ -1,3 +1,4 @@
-//! What people see.
+//! What people see: diagnostics, lines about a run, text made safe for a terminal.
 
 pub mod diagnostics;
+pub mod sanitize;
