@@ -16,6 +16,7 @@ pub mod message;
 pub mod policy;
 pub mod reason;
 pub mod replay;
+pub mod policy;
 pub mod report;
 mod stage_end;
 pub mod state;
