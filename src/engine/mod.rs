@@ -3,6 +3,7 @@
 
 mod advance;
 pub mod at;
+pub mod change;
 pub mod charter;
 mod closing;
 pub mod decide;
@@ -16,7 +17,6 @@ pub mod message;
 pub mod policy;
 pub mod reason;
 pub mod replay;
-pub mod policy;
 pub mod report;
 mod stage_end;
 pub mod state;

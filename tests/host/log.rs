@@ -4,7 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use looper::engine::at::At;
-use looper::engine::event::{BacklogChanged, By, Event, EventKind, FORMAT, FieldChange};
+use looper::engine::change::{FieldChange, FieldValue, TaskField};
+use looper::engine::event::{BacklogChanged, By, Event, EventKind, FORMAT};
 use looper::engine::id::{Digest, RunId, Seq, TaskId};
 use looper::host::log::{LogError, Opened, Reader, Writer};
 use proptest::prelude::*;
@@ -13,9 +14,9 @@ use proptest::prelude::*;
 fn event(seq: u64, text: &str) -> Event {
     let change = FieldChange {
         task: TaskId::new("1"),
-        field: "title".to_owned(),
+        field: TaskField::Title,
         before: None,
-        after: Some(text.to_owned()),
+        after: Some(FieldValue::Text(text.to_owned())),
     };
     let digest = Digest::new("0".repeat(64));
     let data = BacklogChanged {

@@ -10,8 +10,8 @@ pub use attempt::{
     VerifyStarted,
 };
 pub use run::{
-    BacklogChanged, BacklogLoaded, By, EndReason, FieldChange, Interrupted, Interruption,
-    PauseCause, RunEnded, RunPaused, StopRequested,
+    BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, PauseCause, RunEnded,
+    RunPaused, StopRequested,
 };
 pub use settle::{
     CommitFinished, CommitPrepared, CommitStarted, Person, ProposalRecorded, Reconciled,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::at::At;
+use crate::engine::change::FieldChange;
 use crate::engine::id::{AgentName, Digest, Seq, TaskId};
 use crate::engine::task::Mark;
 
@@ -94,20 +95,6 @@ pub struct BacklogChanged {
     pub after: Digest,
     /// What is different.
     pub changes: Vec<FieldChange>,
-}
-
-/// One semantic difference between two backlogs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldChange {
-    /// Whose field.
-    pub task: TaskId,
-    /// Which field; `task` where the whole task came or went, `order` where it moved.
-    pub field: String,
-    /// What it was, unless there was nothing.
-    pub before: Option<String>,
-    /// What it is, unless there is nothing.
-    pub after: Option<String>,
 }
 
 /// Who did something.
