@@ -84,6 +84,12 @@ impl Complaints {
         }
     }
 
+    pub(super) fn extend(&mut self, complaints: impl IntoIterator<Item = Complaint>) {
+        for complaint in complaints {
+            self.push(complaint);
+        }
+    }
+
     /// All of them in the order of the text.
     pub(super) fn finish(mut self) -> Vec<Complaint> {
         self.kept.sort_by(|a, b| {

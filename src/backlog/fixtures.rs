@@ -65,10 +65,12 @@ const ADDED_RULES: &[Bad] = table! {
     "code_in_field": ["empty-depends", "code-in-field"],
     "backtick": ["backtick"],
     "unclosed_code": ["unclosed-block"],
-    "unclosed_code_to_the_end": ["empty-backlog", "unclosed-block"],
+    "unclosed_code_to_the_end": ["empty-backlog", "unclosed-block", "task-in-code", "task-in-code"],
     "commented_task": ["commented-task"],
     "field_bullet": ["missing-depends", "field-bullet"],
     "unchecked_task": ["task-line"],
+    "verify_beside": ["verify-place", "verify-place"],
+    "verify_in_code": ["verify-form"],
     "verify_in_description": ["missing-verify", "verify-prose"],
 };
 
@@ -96,6 +98,7 @@ pub(super) const ADDED_ERRORS: &[&str] = &[
     "unclosed-block",
     "unknown-depends",
     "verify-form",
+    "verify-place",
 ];
 
 fn codes(parsed: &Parsed) -> Vec<&'static str> {
@@ -144,9 +147,9 @@ fn every_complaint_points_into_one_line_and_says_how_to_mend_it(
 }
 
 #[test]
-fn a_tidy_backlog_has_no_complaints_and_an_untidy_one_only_warnings() {
+fn untidiness_is_warned_about_and_accepted() {
     let tidy = include_str!("../../fixtures/backlogs/good/phases.md");
-    assert_eq!(codes(&Backlog::parse(tidy)), Vec::<&str>::new());
+    assert_eq!(codes(&Backlog::parse(tidy)), ["task-in-code"]);
     let untidy = include_str!("../../fixtures/backlogs/good/untidy.md");
     assert_eq!(
         codes(&Backlog::parse(untidy)),
@@ -160,7 +163,10 @@ fn a_tidy_backlog_has_no_complaints_and_an_untidy_one_only_warnings() {
             "size",
             "space-in-path",
             "backslash",
-            "assumed-archived"
+            "verify-prose",
+            "assumed-archived",
+            "verify-prose",
+            "stray-field"
         ]
     );
 }

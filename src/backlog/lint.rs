@@ -11,6 +11,9 @@ use crate::engine::task::{Pattern, Status};
 /// Paths are shorter everywhere, and a longer glob could take long to match.
 const PATTERN_LENGTH_MAX: usize = 1024;
 
+/// Deeper ones make the regular expression behind a glob fail.
+const BRACES_DEPTH_MAX: usize = 16;
+
 /// Directories that belong to a tool, not to the project.
 const STATE_DIRECTORIES: [&str; 3] = [".loop-agent", ".looper", ".git"];
 
@@ -131,10 +134,28 @@ fn path_fault(path: &str, pattern: &Pattern) -> Option<(&'static str, String, St
         let help = format!("write `{}`", parts.join("/"));
         return fault("path-form", "no file can have this path", help);
     }
-    if !pattern.is_valid() {
-        return fault("glob", "this glob cannot be read", "close each `[` and `{`".into());
+    if braces_depth(path) > BRACES_DEPTH_MAX || !pattern.is_valid() {
+        return fault(
+            "glob",
+            "this glob cannot be read",
+            "close each `[` and `{`, and nest few of them".into(),
+        );
     }
     None
+}
+
+fn braces_depth(path: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut deepest = 0;
+    for char in path.chars() {
+        match char {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 fn depends(
@@ -253,4 +274,54 @@ fn cycle(ids: &[&TaskId], span: Range<usize>) -> Complaint {
     )
     .label("closes the circle")
     .help("take one of these dependencies away")
+}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::engine::id::RepoPath;
+
+    #[rstest]
+    #[case::exact("src/a.rs", None)]
+    #[case::hidden(".github/workflows/ci.yml", None)]
+    #[case::glob("src/**/*.{rs,toml}", None)]
+    #[case::dots_in_a_name("a..b/...c", None)]
+    #[case::tilde_in_a_name("~a", None)]
+    #[case::empty("", Some("empty-file"))]
+    #[case::home("~", Some("home-path"))]
+    #[case::home_with_backslash("~\\a", Some("home-path"))]
+    #[case::absolute("/a", Some("absolute-path"))]
+    #[case::drive("c:a", Some("absolute-path"))]
+    #[case::parent("..", Some("parent-path"))]
+    #[case::parent_with_backslash("a\\..\\b", Some("parent-path"))]
+    #[case::parent_behind_a_glob("*/../../a", Some("parent-path"))]
+    #[case::directory("src/", Some("directory"))]
+    #[case::the_project(".", Some("directory"))]
+    #[case::state(".looper/backlog.md", Some("state-path"))]
+    #[case::state_in_capitals(".Git/config", Some("state-path"))]
+    #[case::state_itself(".looper", Some("state-path"))]
+    #[case::dot("./a", Some("path-form"))]
+    #[case::two_slashes("a//b", Some("path-form"))]
+    #[case::open_bracket("a[", Some("glob"))]
+    #[case::open_brace("{a", Some("glob"))]
+    fn a_scope_names_files_of_the_project(#[case] path: &str, #[case] want: Option<&str>) {
+        let fault = path_fault(&path.replace('\\', "/"), &Pattern::new(path));
+        assert_eq!(fault.map(|(code, ..)| code), want);
+    }
+
+    #[rstest]
+    #[case::nested_braces(&"{a,".repeat(300), &"}".repeat(300))]
+    #[case::empty_braces(&"{".repeat(500), &"}".repeat(500))]
+    #[case::question_marks(&"?".repeat(1023), "")]
+    #[case::negated_classes(&"[!ä-ö]".repeat(120), "")]
+    #[case::many_alternatives(&"{*,?,[!a]}".repeat(100), "")]
+    #[case::stars(&"**/".repeat(340), "")]
+    #[case::too_long(&"{*,?,[!a]}".repeat(1000), "")]
+    fn a_pattern_that_is_let_through_can_be_matched(#[case] open: &str, #[case] close: &str) {
+        let pattern = Pattern::new(format!("{open}a{close}"));
+        if path_fault(pattern.as_str(), &pattern).is_none() {
+            pattern.matches(&RepoPath::new("a/b").unwrap());
+        }
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! * [`model`] is what every format is read into.
 //! * `markdown` reads the format of LoopDex; `outline`, `header`, `fields`, `pieces`, `verify`
-//!   and `lines` are its layers, from the whole to the single line.
+//!   and `lines` are its layers, from the whole to the single line; `stray` knows what must not
+//!   be passed over in silence.
 //! * `lint` holds the rules that do not depend on a format.
 //! * [`marks`] writes checkboxes, failure counts and reasons back, and nothing else.
 //! * [`diff`] tells what a person changed.
@@ -20,6 +21,7 @@ pub mod model;
 mod outline;
 mod pieces;
 pub mod position;
+mod stray;
 pub mod text;
 mod verify;
 

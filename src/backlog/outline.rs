@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::complaint::{Complaint, Complaints};
 use super::header::{self, Header, Reading};
 use super::lines::{Kind, Line, Lines, bullet, without_checkbox};
-use super::text::is_deceptive;
+use super::stray;
 use crate::engine::id::TaskId;
 
 /// What a field holds.
@@ -41,6 +41,14 @@ const NAMES: [(&str, Name); 12] = [
     ("Replaced by", Name::Record),
 ];
 
+impl Name {
+    /// The field that an item begins, and its name in full.
+    pub(super) fn of(item: &str) -> Option<(&'static str, Self)> {
+        let (written, _) = item.split_once(':')?;
+        NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(written)).copied()
+    }
+}
+
 /// The field that tells why the last attempt failed.
 pub(super) const LAST_FAILURE: &str = "Last failure summary";
 /// The field that tells why a task is blocked.
@@ -75,13 +83,22 @@ pub(super) struct Field {
     pub(super) body: Range<usize>,
     /// Where the next line begins.
     pub(super) next: usize,
-    indent: usize,
+    /// How deep it stands, in columns.
+    pub(super) indent: usize,
 }
 
 impl Field {
     /// Where the text of its last line ends.
     pub(super) fn end(&self) -> usize {
         self.line.end.max(self.body.end)
+    }
+
+    fn grow(&mut self, line: &Line<'_>) {
+        if self.body.is_empty() {
+            self.body.start = line.start;
+        }
+        self.body.end = line.end();
+        self.next = line.next;
     }
 }
 
@@ -97,9 +114,10 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> Outline {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut lines = Lines::new(text, start..text.len());
     let mut walk = Walk {
+        text,
         complaints,
         outline: Outline::default(),
-        open: None,
+        open: Open::Nothing,
         group: Group::Other,
         empty_groups: 0,
     };
@@ -109,15 +127,7 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> Outline {
     walk.heading(None);
     let outline = walk.outline;
     for block in lines.unclosed {
-        let (what, end) = match block.kind {
-            Kind::Comment => ("comment", "-->"),
-            Kind::Text | Kind::Code => ("code block", "the same fence"),
-        };
-        complaints.push(
-            Complaint::error("unclosed-block", block.span, format!("the {what} has no end"))
-                .label("what follows would be hidden")
-                .help(format!("close it with {end}, as deep as it begins")),
-        );
+        complaints.push(stray::unclosed(block.kind, block.span));
     }
     outline
 }
@@ -130,36 +140,40 @@ enum Group {
     Other,
 }
 
-struct Walk<'c> {
+struct Walk<'t, 'c> {
+    text: &'t str,
     complaints: &'c mut Complaints,
     outline: Outline,
-    /// Whether the last section, and its last field, still grow.
-    open: Option<Open>,
+    open: Open,
     group: Group,
     empty_groups: usize,
 }
 
+/// What the next line may belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
+    Nothing,
+    /// A task that could not be read.
+    Lost,
+    /// The last section.
     Section,
+    /// The last field of the last section.
     Field,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn line(&mut self, line: &Line<'_>) {
         if line.is_blank() {
             return;
         }
         if line.kind == Kind::Text && line.text.starts_with("## ") {
-            self.open = None;
+            self.open = Open::Nothing;
             return self.heading(Some(line));
         }
         if line.kind == Kind::Text && self.task(line) {
             return;
         }
-        if line.kind == Kind::Comment {
-            self.hidden_task(line);
-        }
+        self.complaints.extend(stray::hidden_task(line));
         self.content(line);
     }
 
@@ -191,22 +205,22 @@ impl Walk<'_> {
     fn task(&mut self, line: &Line<'_>) -> bool {
         let marker = header::malformed_marker(line);
         let is_malformed = marker.is_some();
-        marker.into_iter().for_each(|complaint| self.complaints.push(complaint));
+        self.complaints.extend(marker);
         match header::read(line) {
             Reading::Header(header) => {
-                self.deceptive(line);
+                self.complaints.extend(stray::deceptive(line));
                 if let Group::Tasks { is_empty, .. } = &mut self.group {
                     *is_empty = false;
                 }
                 let whole = line.start..line.end();
                 self.outline.sections.push(Section { header, fields: Vec::new(), whole });
-                self.open = Some(Open::Section);
+                self.open = Open::Section;
                 true
             }
             Reading::Fault(complaint) => {
                 // What follows belongs to the task that was meant, not to the one before it.
                 if line.indent == 0 {
-                    self.open = None;
+                    self.open = Open::Lost;
                 }
                 if !is_malformed {
                     self.complaints.push(complaint);
@@ -217,74 +231,47 @@ impl Walk<'_> {
         }
     }
 
-    fn hidden_task(&mut self, line: &Line<'_>) {
-        if matches!(header::read(line), Reading::Header(_)) {
-            self.complaints.push(
-                Complaint::error("commented-task", line.start..line.end(), "task in a comment")
-                    .label("neither a task nor none")
-                    .help("delete the task, or take it out of the comment"),
-            );
-        }
-    }
-
     fn content(&mut self, line: &Line<'_>) {
-        let Some(open) = self.open else {
-            if self.group == Group::Completed && line.kind == Kind::Text {
-                self.completed(line);
-            }
-            return;
-        };
-        self.deceptive(line);
+        match self.open {
+            Open::Nothing if self.group == Group::Completed => return self.completed(line),
+            Open::Nothing => return self.complaints.extend(stray::homeless(line)),
+            Open::Lost => return,
+            Open::Section | Open::Field => {}
+        }
+        self.complaints.extend(stray::deceptive(line));
         let Some(section) = self.outline.sections.last_mut() else { return };
         section.whole.end = line.end();
-        if open == Open::Field
+        if self.open == Open::Field
             && let Some(field) = section.fields.last_mut()
             && line.indent > field.indent
         {
-            if field.body.is_empty() {
-                field.body.start = line.start;
+            field.grow(line);
+            if line.kind == Kind::Text {
+                self.complaints.extend(stray::nested(line, field.name));
             }
-            field.body.end = line.end();
-            field.next = line.next;
-            let name = field.name;
-            return self.nested(line, name);
-        }
-        self.open = Some(Open::Section);
-        if line.kind != Kind::Text || self.is_orphan(line) {
             return;
         }
-        if let Some(field) = self.field(line)
-            && let Some(section) = self.outline.sections.last_mut()
-        {
-            section.fields.push(field);
-            self.open = Some(Open::Field);
+        self.open = Open::Section;
+        if line.kind != Kind::Text {
+            return;
         }
-    }
-
-    /// A list item as deep as those of the list above, but cut off from it: to drop it in silence
-    /// could lose a dependency.
-    fn is_orphan(&mut self, line: &Line<'_>) -> bool {
-        let lists = [Name::Files, Name::Depends, Name::Criteria, Name::Verify];
-        let last = self.outline.sections.last().and_then(|section| section.fields.last());
-        let is_orphan = bullet(line.text.trim()).is_some()
-            && last.is_some_and(|last| line.indent > last.indent && lists.contains(&last.name));
-        if is_orphan {
-            let start = line.end() - line.text.trim_start().len();
-            self.complaints.push(
-                Complaint::error(
-                    "orphan-item",
-                    start..line.end(),
-                    "list item outside of any field",
-                )
-                .label("cut off from the list above")
-                .help("move it up to its list, or indent it like the task's fields"),
-            );
+        if let Some(complaint) = stray::unlisted(line, section.fields.last()) {
+            return self.complaints.push(complaint);
         }
-        is_orphan
+        match field(line) {
+            Some(Ok(field)) => {
+                self.complaints.extend(stray::value(self.text, &field));
+                section.fields.push(field);
+                self.open = Open::Field;
+            }
+            Some(Err(complaint)) => self.complaints.push(complaint),
+            None => {}
+        }
     }
 
     fn completed(&mut self, line: &Line<'_>) {
-        let Some((mark, item)) = bullet(line.text.trim()) else { return };
+        let item = bullet(line.text.trim()).filter(|_| line.kind == Kind::Text);
+        let Some((mark, item)) = item else { return };
         match item.strip_prefix("Task ").and_then(header::id) {
             Some(id) if mark == '-' => self.outline.completed.push(id),
             _ if item.eq_ignore_ascii_case("none") => {}
@@ -295,86 +282,33 @@ impl Walk<'_> {
             ),
         }
     }
+}
 
-    fn field(&mut self, line: &Line<'_>) -> Option<Field> {
-        let (mark, body) = bullet(line.text.trim())?;
-        let checked = without_checkbox(body);
-        let body = match checked.split_once(':') {
-            Some((name, _)) if name.eq_ignore_ascii_case("verify") => checked,
-            _ => body,
-        };
-        let (written, value) = body.split_once(':').unwrap_or((body, ""));
-        let known = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(written));
-        let end = line.start + line.text.trim_end().len();
-        let name_start = end - body.len();
-        let name_span = name_start..name_start + written.len();
-        if mark != '-' {
-            if known.is_some() {
-                self.complaints.push(
-                    Complaint::error("field-bullet", name_span, "a field begins with `- `")
-                        .label(format!("begins with `{mark} `"))
-                        .help(format!("write `- {written}:`")),
-                );
-            }
-            return None;
-        }
-        Some(Field {
-            name: known.map_or(Name::Note, |(_, name)| *name),
-            name_span,
-            line: line.start..line.end(),
-            value: end - value.trim_start().len()..end,
-            body: line.end()..line.end(),
-            next: line.next,
-            indent: line.indent,
-        })
+/// Reads a list item as the beginning of a field.
+fn field(line: &Line<'_>) -> Option<Result<Field, Complaint>> {
+    let (mark, body) = bullet(line.text.trim())?;
+    let checked = without_checkbox(body);
+    // Commands may be ticked off, other fields may not.
+    let is_strict = !matches!(Name::of(checked), None | Some((_, Name::Verify)));
+    let body = if is_strict { body } else { checked };
+    let known = Name::of(body);
+    let (written, value) = body.split_once(':').unwrap_or((body, ""));
+    let end = line.start + line.text.trim_end().len();
+    let name_start = end - body.len();
+    let name_span = name_start..name_start + written.len();
+    if mark != '-' {
+        let complaint = Complaint::error("field-bullet", name_span, "a field begins with `- `")
+            .label(format!("begins with `{mark} `"))
+            .help(format!("write `- {written}:`"));
+        return known.map(|_| Err(complaint));
     }
-
-    /// A field inside another field is read by one tool and not by the next.
-    fn nested(&mut self, line: &Line<'_>, owner: Name) {
-        if line.kind != Kind::Text {
-            return;
-        }
-        let text = line.text.trim();
-        let Some((_, item)) = bullet(text) else { return };
-        let item = without_checkbox(item);
-        let span = line.end() - item.len()..line.end();
-        let is_field = item.split_once(':').and_then(|(written, _)| {
-            NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(written))
-        });
-        match is_field {
-            Some((name, Name::Files | Name::Depends | Name::FailCount | Name::Criteria)) => {
-                self.complaints.push(
-                    Complaint::error(
-                        "nested-field",
-                        span,
-                        format!("`{name}` inside another field"),
-                    )
-                    .label("deeper than the field above it")
-                    .help("indent it like the task's other fields"),
-                );
-            }
-            Some((_, Name::Verify)) if matches!(owner, Name::Description | Name::Note) => {
-                self.complaints.push(
-                    Complaint::warning("verify-prose", span, "this `verify:` is prose")
-                        .label("never run")
-                        .help("to have it run, move it under `Completion criteria`"),
-                );
-            }
-            _ => {}
-        }
-    }
-
-    fn deceptive(&mut self, line: &Line<'_>) {
-        let Some((at, char)) = line.text.char_indices().find(|(_, char)| is_deceptive(*char))
-        else {
-            return;
-        };
-        let at = line.start + at;
-        let message = format!("hidden character U+{:04X}", u32::from(char));
-        self.complaints.push(
-            Complaint::error("control-character", at..at + char.len_utf8(), message)
-                .label("shows as something else, or not at all")
-                .help("delete it"),
-        );
-    }
+    Some(Ok(Field {
+        name: known.map_or(Name::Note, |(_, name)| name),
+        name_span,
+        line: line.start..line.end(),
+        value: end - value.trim_start().len()..end,
+        body: line.end()..line.end(),
+        next: line.next,
+        indent: line.indent,
+    }))
 }

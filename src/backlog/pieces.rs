@@ -56,7 +56,7 @@ impl Piece<'_> {
 /// A list item that may go on over several lines.
 pub(super) struct Item<'t> {
     pub(super) first: Piece<'t>,
-    /// Everything after its first line.
+    /// The later line that matters most: the first that speaks of verifying, or just the first.
     pub(super) rest: Option<Range<usize>>,
     pub(super) words: String,
     /// Whether a later line speaks of verifying.
@@ -68,12 +68,13 @@ pub(super) fn items<'t>(text: &'t str, field: &Field) -> Vec<Item<'t>> {
     for piece in pieces(text, field).filter(|piece| piece.kind != Kind::Comment) {
         match items.last_mut() {
             Some(item) if !piece.is_item && !piece.is_verify() => {
-                let start = item.rest.as_ref().map_or(piece.start, |rest| rest.start);
-                item.rest = Some(start..piece.whole().end);
+                let speaks = verify::read(piece.text) != Criterion::Words;
+                if item.rest.is_none() || (speaks && !item.has_verify) {
+                    item.rest = Some(piece.whole());
+                }
+                item.has_verify |= speaks;
                 item.words.push(if piece.kind == Kind::Code { '\n' } else { ' ' });
                 item.words.push_str(piece.text);
-                item.has_verify |=
-                    piece.kind == Kind::Text && verify::read(piece.text) != Criterion::Words;
             }
             _ => {
                 let words = piece.text.to_owned();
