@@ -5,4 +5,5 @@ pub mod files;
 pub mod lock;
 pub mod log;
 pub mod objects;
+pub mod paths;
 pub mod tx;
