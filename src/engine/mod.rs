@@ -20,6 +20,7 @@ pub mod replay;
 pub mod report;
 mod stage_end;
 pub mod state;
+pub mod secret;
 pub mod task;
 pub mod text;
 pub mod verdict;

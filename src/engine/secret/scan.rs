@@ -1,0 +1,97 @@
+//! Findings: where a text holds what looks secret.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::doubt::stands;
+use super::key_block::KeyBlock;
+use super::rules::{PATTERNS, RULES, SET};
+
+/// How many findings a scan reports. Nobody reads more, and one decides already.
+const HITS_MAX: usize = 1000;
+
+/// The rule for private keys, which span lines.
+pub(super) const PRIVATE_KEY: &str = "private_key";
+
+/// Content that looks secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The line it begins in, from one.
+    pub line: u64,
+    /// Which rule says so.
+    pub rule: &'static str,
+    /// Where in the text, in bytes.
+    pub span: Range<usize>,
+}
+
+/// Finds what looks secret, in the order of the text. Takes time in proportion to the text's length.
+pub fn scan(text: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let mut line = 1;
+    let mut at = 0;
+    for part in parts(text, &mut KeyBlock::default()) {
+        if part.continues {
+            continue;
+        }
+        line += text[at..part.span.start].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        at = part.span.start;
+        hits.push(Hit { line, rule: part.rule, span: part.span });
+        if hits.len() == HITS_MAX {
+            break;
+        }
+    }
+    hits
+}
+
+/// A stretch of text that looks secret.
+pub(super) struct Part {
+    pub(super) span: Range<usize>,
+    pub(super) rule: &'static str,
+    /// Whether it belongs to the finding before.
+    pub(super) continues: bool,
+}
+
+/// Every stretch in these whole lines, in order and without overlaps.
+pub(super) fn parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
+    let mut parts = key_parts(text, block);
+    for index in SET.matches(text) {
+        let rule = &RULES[index];
+        for captures in PATTERNS[index].captures_iter(text) {
+            let secret = captures.get(1).map_or(0..0, |group| group.range());
+            if stands(&text[secret.clone()], rule.doubt) {
+                parts.push(Part { span: secret, rule: rule.name, continues: false });
+            }
+        }
+    }
+    // Of two that overlap the one that begins first stays; rules for formats stand before others.
+    parts.sort_by_key(|part| part.span.start);
+    let mut end = 0;
+    parts.retain(|part| {
+        let is_free = part.span.start >= end;
+        if is_free {
+            end = part.span.end;
+        }
+        is_free
+    });
+    parts
+}
+
+fn key_parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
+    static MARK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("PRIVATE KEY").expect("literal text is a pattern"));
+    if block.is_outside() && !MARK.is_match(text) {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(part) = block.line(line) {
+            let span = at + part.span.start..at + part.span.end;
+            parts.push(Part { span, rule: PRIVATE_KEY, continues: part.continues });
+        }
+        at += line.len();
+    }
+    parts
+}
