@@ -6,6 +6,7 @@
 //! * `backlog` is pure: task files are parsed, linted, compared and marked without touching any other byte.
 //! * `driver` is the loop between engine and world: decide, record, act, record.
 //! * `host` is the world: git, processes, files, the log on disk, the transaction, the clock.
+//! * [`scripted`] is an agent that follows a script; it stands on the other side of a process boundary.
 //! * `ui` tells people what happens; `cli` is one file per command.
 
 pub mod backlog;
@@ -13,4 +14,5 @@ pub mod driver;
 pub mod engine;
 pub mod host;
 pub mod schema;
+pub mod scripted;
 pub mod ui;

@@ -1,9 +1,11 @@
 //! The world: git, processes, files, the log on disk, the transaction, the clock.
 
+pub mod agents;
 pub mod clock;
 pub mod files;
 pub mod lock;
 pub mod log;
 pub mod objects;
 pub mod paths;
+pub mod process;
 pub mod tx;
