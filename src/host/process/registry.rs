@@ -72,9 +72,10 @@ impl Leader {
     }
 
     /// What it has started and what still hangs on it, while it is not reaped.
-    pub(super) fn descendants(&self) -> BTreeSet<Id> {
-        let tree = Table::read().tree(self.pid, &|stat| stat.is_dead);
-        tree.into_iter().map(|stat| stat.id).filter(|id| id.pid != self.pid).collect()
+    pub(super) fn descendants(&self) -> Vec<Stat> {
+        let mut tree = Table::read().tree(self.pid, &|stat| stat.is_dead);
+        tree.retain(|stat| stat.id.pid != self.pid);
+        tree
     }
 
     /// What is left of it after it is reaped; dead children among it are reaped on the way.

@@ -65,7 +65,7 @@ struct Running {
     started: Instant,
     activity: Arc<Activity>,
     streams: JoinSet<()>,
-    /// Descendants seen before the end, which may have cut every other tie to us.
+    /// Descendants that were asked to end, which may have cut every other tie to us.
     remembered: BTreeSet<Id>,
     stdout: Count,
     stderr: Count,
@@ -189,17 +189,11 @@ impl Running {
     /// Ends the program: a request, patience, force. Says until when what it started may take.
     async fn stop(&mut self) -> Result<Instant, ProcessError> {
         let patience = after(Instant::now(), self.limits.grace);
-        self.remembered = self.leader.descendants();
-        for id in &self.remembered {
-            ask_to_end(*id);
-        }
-        self.signal_group(Signal::TERM);
-        self.signal_group(Signal::CONT);
+        self.ask_to_end();
         if let Ok(status) = timeout_at(patience, self.child.wait()).await {
             self.reaped(status)?;
             return Ok(patience);
         }
-        self.remembered.extend(self.leader.descendants());
         self.kill();
         match timeout(KILL_MAX, self.child.wait()).await {
             Ok(status) => self.reaped(status).map(|()| patience),
@@ -207,7 +201,19 @@ impl Running {
         }
     }
 
-    fn kill(&self) {
+    /// The program itself comes first, or it could answer to the end of its tools with more work.
+    /// Nobody is asked twice: programs take a second request for impatience.
+    fn ask_to_end(&mut self) {
+        let descendants = self.leader.descendants();
+        self.signal_group(Signal::TERM);
+        self.signal_group(Signal::CONT);
+        let elsewhere = descendants.iter().filter(|stat| stat.group != self.leader.pid);
+        elsewhere.map(|stat| stat.id).for_each(ask_to_end);
+        self.remembered.extend(descendants.iter().map(|stat| stat.id));
+    }
+
+    fn kill(&mut self) {
+        self.remembered.extend(self.leader.descendants().iter().map(|stat| stat.id));
         self.signal_group(Signal::KILL);
         for id in &self.remembered {
             id.signal(Signal::KILL);
@@ -236,7 +242,7 @@ impl Running {
     }
 
     async fn sweep(&self, patience: Instant) -> Swept {
-        sweep(patience, || self.leader.leftovers(&self.remembered)).await
+        sweep(patience, &self.remembered, || self.leader.leftovers(&self.remembered)).await
     }
 
     /// The streams end by themselves when nothing holds them; a process that got one of them from
@@ -268,7 +274,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.exit.is_none() {
-            self.remembered.extend(self.leader.descendants());
             self.kill();
             self.leader.forget();
         }

@@ -33,7 +33,7 @@ pub struct Swept {
 /// what they started, except what says that it works for another run. Never this process, nor what
 /// it started. For the time after a kill of `looper`, when agents are still at work.
 pub async fn sweep_run(run: &RunId, grace: Duration) -> Swept {
-    sweep(Instant::now() + grace, || left_of_run(run)).await
+    sweep(Instant::now() + grace, &BTreeSet::new(), || left_of_run(run)).await
 }
 
 fn left_of_run(run: &RunId) -> Left {
@@ -54,9 +54,13 @@ fn left_of_run(run: &RunId) -> Left {
     Left::of(left, &table)
 }
 
-/// Asks everything that `look` finds to end, waits for it until `patience` is over, and then ends
-/// it, again and again until nothing is found.
-pub(super) async fn sweep(patience: Instant, look: impl Fn() -> Left) -> Swept {
+/// Asks everything that `look` finds to end, unless it was `asked` before, waits for it until
+/// `patience` is over, and then ends it, again and again until nothing is found.
+pub(super) async fn sweep(
+    patience: Instant,
+    asked: &BTreeSet<Id>,
+    look: impl Fn() -> Left,
+) -> Swept {
     let mut seen = BTreeSet::new();
     let mut pause = PAUSE_MIN;
     let mut kill_rounds = 0;
@@ -68,7 +72,8 @@ pub(super) async fn sweep(patience: Instant, look: impl Fn() -> Left) -> Swept {
         }
         let before = seen.len();
         if Instant::now() < patience {
-            left.ids.difference(&seen).copied().for_each(ask_to_end);
+            let new = left.ids.difference(&seen).filter(|id| !asked.contains(id));
+            new.copied().for_each(ask_to_end);
         } else {
             kill(&left);
             kill_rounds += 1;
