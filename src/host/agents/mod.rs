@@ -1,1 +1,25 @@
-//! x.
+//! Agent programs: how each is called, and what its end means.
+//!
+//! One file per program knows its command line and its frames. [`read`] looks at one ended process
+//! and nothing else, by these rules: a non-zero exit is a failure whatever was printed; where
+//! frames can be read, success needs the frame that this program ends with; limits and other causes
+//! are taken from the program's own error channel only, never from what a model said or a tool
+//! printed; a frame of an unknown type is named, not dropped.
+
+mod adapter;
+mod answer;
+mod claude;
+mod codex;
+mod custom;
+mod failure;
+mod frames;
+mod gemini;
+mod opencode;
+mod qwen;
+mod reset;
+#[cfg(test)]
+mod transcripts;
+
+pub use adapter::{Format, Preset, UnknownFormat, preset};
+pub use answer::{Answer, Evidence, ReadError, read};
+pub use custom::{PlaceError, Placed, place};
