@@ -1,113 +1,20 @@
 //! Processes are started, bounded, and ended with everything they started.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod bench;
+mod scripted;
+
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bench::{Bench, LONG, named, working_for};
 use looper::engine::id::RunId;
 use looper::host::process::{
-    Cancel, Capture, Cause, Command, Ended, Exit, Limits, ProcessError, RUN_VARIABLE, Stdin,
-    become_subreaper, canceller, run, sweep_run,
+    Cancel, Cause, Exit, ProcessError, RUN_VARIABLE, Stdin, canceller, run, sweep_run,
 };
 use rstest::rstest;
-use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
-
-const FAKE_AGENT: &str = env!("CARGO_BIN_EXE_fake-agent");
-
-/// Long enough for anything a test waits for on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
-
-/// Tests look at all children of this process, so they take turns.
-static TURN: Mutex<()> = Mutex::const_new(());
-
-struct Bench {
-    _turn: MutexGuard<'static, ()>,
-    folder: TempDir,
-    run: String,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let turn = TURN.lock().await;
-        become_subreaper().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let run = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
-        Self { _turn: turn, folder, run }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        fs::read_to_string(self.file(name)).unwrap()
-    }
-
-    fn command(&self, argv: &[&str]) -> Command {
-        let capture =
-            |name| Capture { path: self.file(name), keep_bytes: 1 << 20, kill_bytes: None };
-        let environment = [("PATH", "/usr/bin:/bin"), (RUN_VARIABLE, self.run.as_str())];
-        Command {
-            argv: argv.iter().map(OsString::from).collect(),
-            cwd: self.folder.path().to_path_buf(),
-            environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
-            stdin: Stdin::Null,
-            stdout: capture("stdout"),
-            stderr: capture("stderr"),
-            limits: Limits { deadline: LONG, idle: None, grace: Duration::from_millis(100) },
-        }
-    }
-
-    fn sh(&self, script: &str) -> Command {
-        self.command(&["sh", "-c", script])
-    }
-
-    fn agent(&self, steps: &str) -> Command {
-        let script = self.file("script.toml");
-        fs::write(&script, format!("[[rule]]\nsteps = [{steps}]\n")).unwrap();
-        self.command(&[FAKE_AGENT, "--script", script.to_str().unwrap()])
-    }
-
-    /// Runs it, and proves that nothing is left of it.
-    async fn end(&self, command: Command) -> Ended {
-        let ended = run(command, Cancel::never()).await.unwrap();
-        self.nothing_is_left();
-        assert_eq!(ended.survivors, 0);
-        ended
-    }
-
-    /// Neither a process that works for this run, nor any child, alive or dead.
-    fn nothing_is_left(&self) {
-        assert_eq!(working_for(&self.run), Vec::<i32>::new());
-        assert_eq!(children(), Vec::<i32>::new());
-    }
-}
-
-fn pids() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-fn working_for(run: &str) -> Vec<i32> {
-    let wanted = format!("{RUN_VARIABLE}={run}");
-    let is_wanted = |pid: &i32| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
-    };
-    pids().into_iter().filter(is_wanted).collect()
-}
-
-fn children() -> Vec<i32> {
-    let parent = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
-    };
-    pids().into_iter().filter(|pid| parent(pid) == Some(std::process::id())).collect()
-}
 
 #[rstest]
 #[case::good("echo out; echo err >&2", Exit::Code(0))]
@@ -232,19 +139,7 @@ async fn nothing_is_left_of_a_program_nobody_waits_for() {
     while !working_for(&bench.run).is_empty() && Instant::now() < patience {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    bench.end(bench.command(&["true"]).named("second")).await;
-}
-
-trait Named {
-    fn named(self, name: &str) -> Self;
-}
-
-impl Named for Command {
-    fn named(mut self, name: &str) -> Self {
-        self.stdout.path.set_file_name(format!("{name}.stdout"));
-        self.stderr.path.set_file_name(format!("{name}.stderr"));
-        self
-    }
+    bench.end(named("second", bench.command(&["true"]))).await;
 }
 
 #[tokio::test]
@@ -339,7 +234,7 @@ async fn programs_side_by_side_are_left_alone() {
     let slow = bench.agent(&format!("{child}, {{ sleep_ms = 800 }}, {{ print = \"done\" }}"));
     let quick = bench.sh("(setsid sleep 60 &); sleep 0.2");
     let (slow, quick) =
-        tokio::join!(run(slow, Cancel::never()), run(quick.named("quick"), Cancel::never()));
+        tokio::join!(run(slow, Cancel::never()), run(named("quick", quick), Cancel::never()));
     let (slow, quick) = (slow.unwrap(), quick.unwrap());
     assert_eq!((quick.exit, quick.swept), (Exit::Code(0), 1));
     assert_eq!((slow.exit, slow.swept), (Exit::Code(0), 1));
