@@ -191,13 +191,9 @@ impl<'t> Reader<'t, '_> {
                         self.place.depends.push(piece.span(span));
                     }
                     None => self.complaints.push(
-                        Complaint::error(
-                            "unknown-depends",
-                            piece.span(span),
-                            format!("`{text}` is no task id"),
-                        )
-                        .label("cannot be waited for")
-                        .help("write `none`, or ids with commas between: `Task 1.1, Task 1.2`"),
+                        Complaint::error("unknown-depends", piece.span(span), "this is no task id")
+                            .label("cannot be waited for")
+                            .help("write `none`, or ids with commas between: `Task 1.1, Task 1.2`"),
                     ),
                 }
             }
@@ -297,7 +293,9 @@ impl<'t> Reader<'t, '_> {
             self.complaints.push(
                 Complaint::error("no-fields", span, format!("task {} has no fields", task.id))
                     .label("nothing says what it is about")
-                    .help("add `Files`, `Description`, `Completion criteria`, `Depends` and `Fail count` below it, indented by two"),
+                    .help(
+                        "below it, indented by two, say `Files`, `Completion criteria` and so on",
+                    ),
             );
             return;
         }

@@ -214,6 +214,16 @@ fn a_dependency_counts_as_done_only_where_the_file_says_so() {
     assert_eq!(["0.1", "1.1", "1.2", "2.1", "0.9"].map(is_done), [true, true, false, false, false]);
 }
 
+#[test]
+fn what_a_critic_wrote_is_neither_command_nor_dependency_nor_count() {
+    let text = include_str!("../../fixtures/backlogs/good/records.md");
+    let parsed = Backlog::parse(text);
+    assert_eq!(codes(&parsed), Vec::<&str>::new());
+    let [entry] = parsed.backlog.entries.as_slice() else { panic!("one task") };
+    assert_eq!(entry.task.verify, ["true"]);
+    assert_eq!((entry.task.depends.len(), entry.mark.fail_count), (0, 5));
+}
+
 fn long(tasks: usize) -> String {
     let task = |at: usize| {
         format!(

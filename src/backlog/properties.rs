@@ -255,6 +255,7 @@ proptest! {
         let parsed = Backlog::parse(&text);
         for complaint in &parsed.complaints {
             prop_assert!(text.get(complaint.span.clone()).is_some(), "{complaint:?}");
+            prop_assert!(complaint.message.len() < 200, "{complaint:?}");
         }
         if let Ok(marked) = marks::apply(&text, &wanted(&text, &wishes)) {
             prop_assert_eq!(Backlog::parse(&marked).backlog.tasks(), parsed.backlog.tasks());
