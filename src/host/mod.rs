@@ -9,3 +9,4 @@ pub mod objects;
 pub mod paths;
 pub mod process;
 pub mod tx;
+pub mod git;

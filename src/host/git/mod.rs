@@ -1,0 +1,69 @@
+//! The repository: snapshot, freeze, commit, rollback.
+//!
+//! What is judged is what is committed. A [`Snapshot`] keeps everything an attempt could harm; a
+//! [`Frozen`] candidate is the one tree that gates look at; [`Git::publish`] moves the branch to
+//! exactly that tree, or [`Git::rollback`] brings everything back, byte for byte.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `worktree` | [`Git`]: one repository, and what is remembered between calls |
+//! | `repo`, `oid`, `tree` | libgit2, named in `repo` alone; object names; tree objects |
+//! | `index`, `tracked`, `known` | the index file; what git tracks |
+//! | `scan`, `content`, `nested`, `mirror` | the work tree: walked, read, and in memory |
+//! | `ignores`, `wildmatch`, `eol` | what git ignores, and how it changes line endings |
+//! | `preflight`, `dirty` | may a run start, and is everything committed |
+//! | `snapshot`, `meta`, `guarded` | the state before an attempt |
+//! | `guard`, `dotgit` | what is put back under `.git` |
+//! | `freeze` | the candidate |
+//! | `rollback`, `restore`, `disk` | the way back |
+//! | `publish`, `recover` | the commit, and what a crash leaves of it |
+//! | `diff`, `checkout`, `init` | showing trees, writing them elsewhere, beginning |
+//!
+//! An attempt calls `snapshot`, then after every child process `touched`, then `freeze`,
+//! `clean_to` after verify and critic, and in the end `prepare_commit` and `publish`, or
+//! `rollback`. Ignored files are never touched, and neither are repositories that were there
+//! before.
+
+mod checkout;
+mod content;
+mod diff;
+mod dirty;
+mod disk;
+mod dotgit;
+mod eol;
+mod error;
+mod freeze;
+mod guard;
+mod guarded;
+mod ignores;
+mod index;
+mod init;
+mod known;
+mod meta;
+mod mirror;
+mod nested;
+mod oid;
+mod preflight;
+mod publish;
+mod recover;
+mod repo;
+mod restore;
+mod rollback;
+mod scan;
+mod snapshot;
+mod tracked;
+mod tree;
+mod wildmatch;
+mod worktree;
+
+pub use diff::{Added, Patch};
+pub use dirty::Dirt;
+pub use error::{Blame, GitError, LibraryError, Refusal};
+pub use freeze::{Change, ChangeKind, Frozen, Special};
+pub use guard::Rescue;
+pub use mirror::SpecialKind;
+pub use publish::{Identity, Prepared, Published, When};
+pub use recover::At;
+pub use rollback::Restored;
+pub use snapshot::{Parts, Snapshot};
+pub use worktree::Git;
