@@ -14,6 +14,7 @@
 mod cancel;
 mod capture;
 mod command;
+mod patience;
 mod procfs;
 mod program;
 mod registry;

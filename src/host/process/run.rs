@@ -16,26 +16,17 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::cancel::Cancel;
 use super::capture::{Activity, Stream};
 use super::command::{Cause, Command, Ended, Exit, Limits, ProcessError, Stdin};
+use super::patience::{Look, Patience, after};
 use super::procfs::Id;
 use super::program::find_program;
 use super::registry::{Leader, PROCESS_VARIABLE, reap_orphans};
 use super::sweep::{Swept, ask_to_end, sweep};
-
-/// How often a running program is looked at.
-const TICK: Duration = Duration::from_secs(1);
-
-/// A look that comes later than this by itself means that we were stopped or frozen, not that the
-/// program was silent.
-const STALL: Duration = Duration::from_secs(5);
 
 /// How long the end of a killed process may take.
 const KILL_MAX: Duration = Duration::from_secs(10);
 
 /// How long the rest of the output may take when everything that writes is gone.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-
-/// Far enough for a limit that does not fit into the clock.
-const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// Starts a program and waits until it and everything it started are gone, by themselves or by
 /// force. When the returned future is dropped the program is killed at once, without a full sweep.
@@ -148,11 +139,9 @@ impl Running {
 
     /// Until the program ends, or has to. `None`: what it prints cannot be kept.
     async fn watch(&mut self, cancel: &mut Cancel) -> Result<Option<Cause>, ProcessError> {
-        let mut deadline = after(self.started, self.limits.deadline);
+        let mut patience = Patience::new(self.started, &self.limits);
         loop {
-            let now = Instant::now();
-            let silent_at = self.silent_at(now);
-            let wake = (now + TICK).min(deadline).min(silent_at);
+            let wake = patience.wake(Instant::now(), self.activity.last());
             tokio::select! {
                 biased;
                 status = self.child.wait() => {
@@ -165,24 +154,12 @@ impl Running {
                 }
                 () = sleep_until(wake) => {}
             }
-            let now = Instant::now();
-            let late = now.saturating_duration_since(wake);
-            if late > STALL {
-                deadline = after(deadline, late);
-                self.activity.touch();
-            } else if now >= deadline {
-                return Ok(Some(Cause::DeadlinePassed));
-            } else if now >= self.silent_at(now) {
-                return Ok(Some(Cause::Idle));
+            match patience.look(wake, Instant::now(), self.activity.last()) {
+                Look::GoOn => {}
+                Look::Stalled => self.activity.touch(),
+                Look::End(cause) => return Ok(Some(cause)),
             }
             reap_orphans();
-        }
-    }
-
-    fn silent_at(&self, now: Instant) -> Instant {
-        match self.limits.idle {
-            Some(idle) => after(self.activity.last(), idle),
-            None => now + FAR,
         }
     }
 
@@ -285,8 +262,4 @@ async fn feed(mut pipe: ChildStdin, bytes: Vec<u8>) {
     if let Err(error) = pipe.write_all(&bytes).await {
         tracing::debug!(%error, "the input was not read to its end");
     }
-}
-
-fn after(start: Instant, duration: Duration) -> Instant {
-    start.checked_add(duration).unwrap_or(start + FAR)
 }
