@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod clock;
+pub mod config;
 pub mod files;
 pub mod lock;
 pub mod log;

@@ -1,0 +1,122 @@
+//! The environment as a layer: `LOOPER_<SECTION>_<KEY>`.
+
+use std::collections::BTreeMap;
+
+use serde::de::value::{SeqDeserializer, StrDeserializer};
+use serde::de::{self, DeserializeOwned, IntoDeserializer};
+
+use super::agent::AgentConfig;
+use super::error::{ConfigError, Place, near, plain, reworded};
+use super::layers::{Layer, SECTIONS};
+use crate::engine::id::AgentName;
+
+/// What every variable begins with.
+const PREFIX: &str = "LOOPER_";
+
+/// Whether a value may be a list with commas.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It may.
+    Commas,
+    /// Commas mean nothing.
+    Plain,
+}
+
+/// Reads a value as TOML writes it, or as plain text where that is no TOML of the right type.
+pub(super) fn parse<T: DeserializeOwned>(text: &str, form: Form) -> Result<T, String> {
+    let toml = toml::de::ValueDeserializer::parse(text).map(T::deserialize);
+    if let Ok(Ok(value)) = toml {
+        return Ok(value);
+    }
+    let word: StrDeserializer<'_, de::value::Error> = text.into_deserializer();
+    let error = match T::deserialize(word) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if form == Form::Commas && text.contains(',') {
+        let words: SeqDeserializer<_, de::value::Error> =
+            SeqDeserializer::new(text.split(',').map(str::trim));
+        return T::deserialize(words).map_err(|error| plain(&error.to_string()));
+    }
+    match toml {
+        Ok(Err(error)) => Err(reworded(&error)),
+        Ok(Ok(_)) | Err(_) => Err(plain(&error.to_string())),
+    }
+}
+
+/// What the environment says, key by key with the variable that says it.
+pub(super) struct Variables {
+    /// As a layer.
+    pub(super) layer: Layer,
+    /// The variable of each key.
+    pub(super) names: BTreeMap<String, String>,
+}
+
+/// Reads the variables that belong to a section; other variables of ours are not configuration.
+///
+/// `agents` are the names known so far, because a variable shows them in capitals.
+pub(super) fn read(
+    env: &BTreeMap<String, String>,
+    agents: &[AgentName],
+) -> Result<Variables, ConfigError> {
+    let mut variables = Variables { layer: Layer::default(), names: BTreeMap::new() };
+    for (name, text) in env {
+        let Some((section, rest)) = name.strip_prefix(PREFIX).and_then(split) else { continue };
+        let invalid = |message| ConfigError::Invalid { place: Place::Named(name.clone()), message };
+        let (agent, key) = match section {
+            "agents" => match split_agent(rest, agents) {
+                Some((agent, key)) => (Some(agent), key),
+                None => return Err(unknown(name, rest, AgentConfig::KEYS)),
+            },
+            _ => (None, rest.to_ascii_lowercase()),
+        };
+        let is_known = match &agent {
+            Some(agent) => variables.layer.agents.entry(agent.clone()).or_default().set(&key, text),
+            None => variables.layer.set(section, &key, text),
+        };
+        if !is_known.map_err(invalid)? {
+            let keys = SECTIONS.iter().find(|(known, _)| *known == section).map(|(_, keys)| *keys);
+            return Err(unknown(name, rest, keys.unwrap_or_default()));
+        }
+        let path = agent.map_or_else(String::new, |agent| format!("{agent}."));
+        variables.names.insert(format!("{section}.{path}{key}"), name.clone());
+    }
+    Ok(variables)
+}
+
+/// The section a variable belongs to, and the rest of its name.
+fn split(name: &str) -> Option<(&'static str, &str)> {
+    let names = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
+    names.into_iter().find_map(|section| {
+        let rest = name.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?;
+        Some((section, rest))
+    })
+}
+
+/// The agent and the key in `CODEX_TIMEOUT_S`. An agent nobody named so far is one in lower case.
+fn split_agent(rest: &str, agents: &[AgentName]) -> Option<(AgentName, String)> {
+    let (key, shown) = AgentConfig::KEYS.iter().find_map(|key| {
+        let shown = rest.strip_suffix(&key.to_ascii_uppercase())?.strip_suffix('_')?;
+        Some((*key, shown))
+    })?;
+    let is_shown = |agent: &&AgentName| in_capitals(agent) == shown;
+    let agent = match agents.iter().find(is_shown) {
+        Some(agent) => agent.clone(),
+        None => super::choice::agent_name(&shown.to_ascii_lowercase()).ok()?,
+    };
+    Some((agent, key.to_owned()))
+}
+
+fn in_capitals(agent: &AgentName) -> String {
+    agent.as_str().to_ascii_uppercase().replace('-', "_")
+}
+
+fn unknown(name: &str, rest: &str, keys: &[&str]) -> ConfigError {
+    let prefix = name.strip_suffix(rest).unwrap_or_default();
+    let near = near(&rest.to_ascii_lowercase(), keys.iter().copied());
+    ConfigError::UnknownKey {
+        place: Place::Named("the environment".to_owned()),
+        key: name.to_owned(),
+        near: near.map(|key| format!("{prefix}{}", key.to_ascii_uppercase())),
+    }
+}
