@@ -119,7 +119,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
         temp.as_file().set_permissions(permissions).map_err(fails("set the mode of"))?;
     }
     temp.write_all(bytes).map_err(fails("write"))?;
-    temp.as_file().sync_data().map_err(fails("flush"))?;
+    temp.as_file().sync_all().map_err(fails("flush"))?;
     temp.persist(path).map_err(|error| FileError::io("replace", path, error.error))?;
     sync_dir(dir)
 }

@@ -368,4 +368,13 @@ mod tests {
         assert!(matches!(Lock::take(&path, &Owner::default()), Err(LockError::File(_))));
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
+
+    #[test]
+    fn a_file_system_without_locks_is_named_as_such() {
+        let refusal = |errno: rustix::io::Errno| refused(Path::new("lock"), errno.into());
+        for errno in [rustix::io::Errno::NOLCK, rustix::io::Errno::OPNOTSUPP] {
+            assert!(matches!(refusal(errno), LockError::Unsupported { .. }));
+        }
+        assert!(matches!(refusal(rustix::io::Errno::IO), LockError::File(_)));
+    }
 }

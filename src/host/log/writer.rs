@@ -339,3 +339,50 @@ fn create_torn(dir: &Path, offset: u64) -> Result<(PathBuf, File), FileError> {
     let source = io::ErrorKind::AlreadyExists.into();
     Err(FileError::io("create", &path, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::at::At;
+    use crate::engine::event::{By, EventKind, FORMAT, StopRequested};
+    use crate::engine::id::{RunId, Seq};
+
+    /// A writer with one event that is written and one that is not.
+    fn writer(dir: &Path) -> Writer {
+        let mut writer = Writer::open(&dir.join("events.jsonl")).unwrap().writer;
+        for seq in 1..=2 {
+            let kind = EventKind::StopRequested(StopRequested { by: By::Person });
+            let (at, run) = (At::default(), RunId::new("01K"));
+            writer.append(&Event { v: FORMAT, seq: Seq(seq), at, run, kind }).unwrap();
+            if seq == 1 {
+                writer.write().unwrap();
+            }
+        }
+        writer
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_more_is_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(dir.path());
+        let good = std::mem::replace(&mut writer.file, File::open(&writer.path).unwrap());
+        assert!(matches!(writer.sync(), Err(LogError::File(_))));
+        writer.file = good;
+        assert!(matches!(writer.sync(), Err(LogError::Poisoned { .. })));
+        assert_eq!(writer.synced(), Tip::START);
+    }
+
+    #[test]
+    fn a_failed_flush_is_not_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(dir.path());
+        writer.write().unwrap();
+        let (pipe, _other_end) = std::io::pipe().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(pipe));
+        let good = std::mem::replace(&mut writer.file, pipe);
+        assert!(matches!(writer.sync(), Err(LogError::File(_))));
+        writer.file = good;
+        assert!(matches!(writer.sync(), Err(LogError::Poisoned { .. })));
+        assert_eq!(writer.synced(), Tip::START, "nothing is told to be durable");
+    }
+}
