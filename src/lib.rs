@@ -10,6 +10,7 @@
 //! * `ui` tells people what happens; `cli` is one file per command.
 
 pub mod backlog;
+pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod host;

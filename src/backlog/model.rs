@@ -15,6 +15,15 @@ pub enum Format {
     Markdown,
 }
 
+impl Format {
+    /// The name in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+        }
+    }
+}
+
 /// The tasks of a project, in the order in which they are worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backlog {

@@ -34,6 +34,13 @@ pub(super) fn advance(mut state: State, seq: Seq, kind: &EventKind) -> Option<St
         return Some(state);
     }
     attempt.step = next_step(run, &attempt, seq, kind)?;
+    match (kind, &attempt.step) {
+        (EventKind::GatesJudged(data), Step::Close(_)) => state.kept = Some(data.tree.clone()),
+        (EventKind::CommitFinished(_) | EventKind::Reconciled(_), Step::Close(_)) => {
+            state.kept = None;
+        }
+        _ => {}
+    }
     run.attempt = Some(attempt);
     if let EventKind::RollbackFinished(data) = kind {
         return closing::rolled_back(state, &data.to);

@@ -59,6 +59,7 @@ pub(super) fn close(
             let counted = progress.fail_count.checked_add(1)? == fail_count;
             (attempt.step == Step::Close(ending) && counted).then_some(())?;
             progress.fail_count = fail_count;
+            progress.failed_loop = progress.latest_loop;
             if fail_count >= run.charter.policy.failures_max {
                 let reason = format!("{fail_count} failures in a row, the last: {reason}");
                 attempt.step = Step::Close(Ending::Blocked { reason: reason::line(&reason) });

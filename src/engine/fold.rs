@@ -157,6 +157,7 @@ fn resume(mut state: State, id: &RunId, charter: &Charter) -> Option<State> {
 }
 
 fn open(state: &mut State, id: RunId, charter: &Charter) {
+    state.tasks.clone_from(&charter.tasks);
     state.mode = Mode::Running(Box::new(Run {
         id,
         charter: charter.clone(),

@@ -124,7 +124,8 @@ pub(super) fn implemented(
     planned: Planned,
     data: &ImplementFinished,
 ) -> Option<Step> {
-    if data.class != Class::Ok || data.tree.is_none() {
+    // What an implementer says decides nothing, so it may say nothing.
+    if !matches!(data.class, Class::Ok | Class::Empty) || data.tree.is_none() {
         return Some(agent_failed("implementer", &data.agent, failed!(data)));
     }
     let change = Box::new(data.clone());

@@ -8,7 +8,7 @@ use super::event::{
     RollbackCause, RunPaused,
 };
 use super::gate::Passed;
-use super::id::{CommitId, Digest, ObjectId, RunId, Seq, TaskId};
+use super::id::{CommitId, Digest, ObjectId, RunId, Seq, TaskId, TreeId};
 use super::task::{Mark, Status, Task};
 use super::verdict::Verdict;
 
@@ -17,8 +17,12 @@ use super::verdict::Verdict;
 pub struct State {
     pub(super) last: Seq,
     pub(super) attempts: u32,
+    /// The tasks as the latest charter has them.
+    pub(super) tasks: Vec<Task>,
     pub(super) progress: BTreeMap<TaskId, Progress>,
     pub(super) backlog: Option<BacklogDigest>,
+    /// A candidate that passed and was left uncommitted: the next attempt stands on it.
+    pub(super) kept: Option<TreeId>,
     pub(super) mode: Mode,
 }
 
@@ -46,6 +50,8 @@ pub struct Progress {
     pub reason: Option<String>,
     /// The number of the latest attempt over the project's life: the name of its evidence.
     pub latest_loop: u32,
+    /// The same of the latest attempt that counted as a failure; 0: there was none.
+    pub failed_loop: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -272,6 +278,16 @@ impl State {
     /// What the log says the backlog's bytes are.
     pub fn backlog(&self) -> Option<&BacklogDigest> {
         self.backlog.as_ref()
+    }
+
+    /// A candidate that passed and was left uncommitted: the next attempt stands on it.
+    pub fn kept(&self) -> Option<&TreeId> {
+        self.kept.as_ref()
+    }
+
+    /// The tasks as the latest charter has them.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
     }
 
     /// Attempts over the project's life.

@@ -72,6 +72,12 @@ pub struct Mark {
     pub reason: Option<String>,
 }
 
+/// The longest glob, in bytes. A longer one is taken literally.
+const GLOB_BYTES_MAX: usize = 4 << 10;
+
+/// How many alternatives a glob may open: its compiler recurses into them.
+const BRACES_MAX: usize = 32;
+
 /// An exact path or a glob (`*`, `**`, `?`, `[…]`, `{a,b}`; `*` stops at a slash).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -111,6 +117,10 @@ impl Pattern {
     }
 
     fn glob(&self) -> Option<globset::Glob> {
+        let depth = self.0.bytes().filter(|byte| *byte == b'{').count();
+        if self.0.len() > GLOB_BYTES_MAX || depth > BRACES_MAX {
+            return None;
+        }
         GlobBuilder::new(&self.0).literal_separator(true).backslash_escape(true).build().ok()
     }
 }

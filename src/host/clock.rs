@@ -13,6 +13,13 @@ pub fn now() -> At {
     at(SystemTime::now())
 }
 
+/// The same moment as a commit names it: seconds since 1970, and the minutes east of UTC that hold
+/// here.
+pub fn seconds_and_offset(at: At) -> (i64, i32) {
+    let offset = jiff::tz::TimeZone::system().to_offset(at.timestamp());
+    (at.millis().div_euclid(1000), offset.seconds() / 60)
+}
+
 /// A name for a run that no other run has: a ULID, so names sort by time.
 pub fn new_run_id(now: At) -> RunId {
     let millis = u64::try_from(now.millis()).unwrap_or(0);

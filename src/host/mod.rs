@@ -3,11 +3,14 @@
 pub mod agents;
 pub mod clock;
 pub mod config;
+pub mod evidence;
 pub mod files;
+pub mod git;
 pub mod lock;
 pub mod log;
 pub mod objects;
 pub mod paths;
 pub mod process;
+pub mod prompts;
 pub mod tx;
-pub mod git;
+pub mod world;

@@ -1,0 +1,272 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Works through a backlog with AI coding agents, unattended. Deterministic gates decide what is
+/// committed; every step is an event in a log that can be replayed.
+#[derive(Debug, Parser)]
+#[command(name = "looper", version, max_term_width = 100, subcommand_required = true)]
+#[command(arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where and how.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, or iterations used up · 1 a person is needed · 2 rate limit, run again later · \
+3 refused before any agent was called · 4 bad log · 5 safety rule · 6 agent unusable · 64 usage · \
+70 bug · 74 machine failure · 130 interrupted";
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The project: the root of a git work tree [default: the one around the current directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The state directory, relative to the project.
+    #[arg(long, global = true, value_name = "DIR", env = "LOOPER_STATE_DIR")]
+    #[arg(default_value = ".looper")]
+    pub state_dir: PathBuf,
+    /// The backlog [default: backlog.md in the state directory, else .loop-agent/backlog.md].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub backlog: Option<PathBuf>,
+    /// How data is printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// When output is coloured.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Say more; twice: everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do the main job on a throw-away project with a built-in scripted agent.
+    Demo(DemoArgs),
+    /// Work through the backlog. First settles what an earlier run left open.
+    Run(Box<RunArgs>),
+    /// Ask the running loop to end after the attempt in hand.
+    Stop(StopArgs),
+    /// Show progress, the running stage, blocked tasks and what a person can do.
+    Status(StatusArgs),
+    /// Check a backlog.
+    Lint(LintArgs),
+    /// Show the event log.
+    Log(LogArgs),
+    /// List tasks by state.
+    Ls(LsArgs),
+    /// Set a task aside.
+    Block(BlockArgs),
+    /// Let a blocked task run again.
+    Unblock(UnblockArgs),
+    /// Fold a log and check that every decision would be made again.
+    Replay(ReplayArgs),
+    /// Check that everything a run needs is there.
+    Doctor(DoctorArgs),
+    /// Print a JSON Schema of a public format.
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    Man,
+    /// Follow a script instead of thinking: the agent of the demo.
+    #[command(hide = true)]
+    ScriptedAgent(ScriptedAgentArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Leave the project in this directory, which must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Task attempts after which the run ends [default: until nothing is runnable].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub iterations: Option<u32>,
+    /// The agent for every role.
+    #[arg(short, long, visible_alias = "cli", value_name = "A")]
+    pub agent: Option<String>,
+    /// Work on this task only.
+    #[arg(long, value_name = "T")]
+    pub task: Option<String>,
+    /// The stages of an attempt: full or solo.
+    #[arg(long, value_name = "P")]
+    pub profile: Option<String>,
+    /// Print the next prompt and run nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Sleep through a rate limit instead of exiting with 2.
+    #[arg(long)]
+    pub wait: bool,
+    /// Keep uncommitted changes aside instead of refusing them.
+    #[arg(long)]
+    pub allow_dirty: bool,
+    /// Make a git repository of a project that is none.
+    #[arg(long)]
+    pub git_init: bool,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// End at once, with a rollback.
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show it again whenever something happens.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Arguments of `lint`.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// The backlog, instead of the project's.
+    #[arg(value_name = "BACKLOG")]
+    pub file: Option<PathBuf>,
+}
+
+/// Arguments of `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Go on with new events as they happen.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only events about this task.
+    #[arg(long, value_name = "T")]
+    pub task: Option<String>,
+    /// Only events of this run.
+    #[arg(long, value_name = "R")]
+    pub run: Option<String>,
+    /// Only events of this name.
+    #[arg(long, value_name = "E")]
+    pub event: Option<String>,
+    /// Only events since then: a time, or a span such as 2h.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+}
+
+/// Arguments of `ls`.
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// Only tasks in this state.
+    #[arg(value_enum)]
+    pub state: Option<LsState>,
+}
+
+/// A state of a task, as `ls` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LsState {
+    /// Neither done nor blocked.
+    Todo,
+    /// In hand.
+    Doing,
+    /// Waiting for a person.
+    Blocked,
+    /// Done.
+    Done,
+}
+
+/// Arguments of `block`.
+#[derive(Debug, Args)]
+pub struct BlockArgs {
+    /// The task.
+    pub task: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// Arguments of `unblock`.
+#[derive(Debug, Args)]
+pub struct UnblockArgs {
+    /// The task.
+    pub task: String,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The log [default: the project's].
+    #[arg(value_name = "LOG")]
+    pub log: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which format [default: list them].
+    pub name: Option<String>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of the scripted agent.
+#[derive(Debug, Args)]
+pub struct ScriptedAgentArgs {
+    /// What to pass on to it.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<std::ffi::OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

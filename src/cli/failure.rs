@@ -1,0 +1,259 @@
+//! From an error to what a person reads and what the process exits with.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use crate::driver::DriveError;
+use crate::engine::replay::ReplayError;
+use crate::host::config::{ConfigError, Origin};
+use crate::host::files::FileError;
+use crate::host::git::{Blame, GitError, Refusal};
+use crate::host::lock::LockError;
+use crate::host::log::LogError;
+use crate::host::paths::PathError;
+use crate::host::prompts::PromptError;
+use crate::host::tx::TxError;
+use crate::host::world::WorldError;
+use crate::ui::sanitize::clean;
+
+/// Why a command failed: what went wrong, why, and a way out.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What the process exits with.
+    pub exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure in our own words.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: vec![], help: None }
+    }
+
+    /// An error and everything that caused it.
+    pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
+        let mut causes: Vec<String> = vec![];
+        let mut next = error.source();
+        while let Some(source) = next {
+            causes.push(source.to_string());
+            next = source.source();
+        }
+        Self { exit, message: error.to_string(), causes, help: None }
+    }
+
+    /// A way out.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Before the first agent is called, a machine that fails is a refusal.
+    #[must_use]
+    pub(crate) fn before_agents(mut self) -> Self {
+        if self.exit == Exit::Machine {
+            self.exit = Exit::Refused;
+        }
+        self
+    }
+
+    /// What is printed.
+    pub(crate) fn render(&self, color: bool) -> String {
+        let (red, bold) = if color { ("\x1b[1;31m", "\x1b[1m") } else { ("", "") };
+        let end = if color { "\x1b[0m" } else { "" };
+        let mut text = format!("{red}error{end}: {bold}{}{end}\n", clean(&self.message));
+        let mut last = self.message.as_str();
+        for cause in self.causes.iter().filter(|cause| !cause.is_empty()) {
+            if !last.contains(cause.as_str()) {
+                text.push_str(&format!("  because: {}\n", clean(cause)));
+            }
+            last = cause;
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("  help: {}\n", clean(help)));
+        }
+        text
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::of(Exit::Machine, &error).help("check the disk and the permissions, then run again")
+    }
+}
+
+impl From<PathError> for Failure {
+    fn from(error: PathError) -> Self {
+        let exit = match &error {
+            PathError::NoProject { .. } => Exit::Usage,
+            PathError::File(_)
+            | PathError::NoRepository { .. }
+            | PathError::UnfitStateDir { .. }
+            | PathError::NoBacklog { .. }
+            | PathError::ManyBacklogs { .. } => Exit::Refused,
+        };
+        let help = match &error {
+            PathError::NoProject { .. } => "name an existing directory with --project",
+            PathError::NoRepository { .. } => {
+                "work inside a git repository, or let `looper run --git-init` make one"
+            }
+            PathError::UnfitStateDir { .. } => "name another directory with --state-dir",
+            PathError::NoBacklog { .. } => {
+                "write one (see the README for the format), or name it with --backlog"
+            }
+            PathError::ManyBacklogs { .. } => "choose one with --backlog",
+            PathError::File(_) => "check the disk and the permissions, then run again",
+        };
+        Self::of(exit, &error).help(help)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let is_flag =
+            matches!(&error, ConfigError::UnknownAgent { origin: Origin::Flag { .. }, .. });
+        let exit = if is_flag { Exit::Usage } else { Exit::Refused };
+        Self::of(exit, &error).help("`looper doctor` shows every setting and where it comes from")
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        Self::of(Exit::Refused, &error)
+            .help("mend the template, or move it away to use the built-in one")
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let help = match &error {
+            LockError::Held { .. } => "wait for it, or ask it to end with `looper stop`",
+            LockError::Unsupported { .. } => "put the state directory on a local file system",
+            LockError::Replaced { .. } | LockError::File(_) => {
+                "check the state directory and its permissions"
+            }
+        };
+        Self::of(Exit::Refused, &error).help(help)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let exit = match &error {
+            LogError::File(_) | LogError::Poisoned { .. } => Exit::Machine,
+            LogError::AsideTaken { .. } => Exit::Refused,
+            LogError::OutOfOrder { .. } | LogError::TooLong { .. } => Exit::Bug,
+            LogError::Damaged { .. }
+            | LogError::TooNew { .. }
+            | LogError::Foreign { .. }
+            | LogError::Lost { .. }
+            | LogError::Tampered { .. } => Exit::BadLog,
+        };
+        let help = error.help();
+        Self::of(exit, &error).help(help)
+    }
+}
+
+impl From<TxError> for Failure {
+    fn from(error: TxError) -> Self {
+        Self::of(Exit::Machine, &error)
+            .help("the tx folder may be moved away while no run is open: the log is the truth")
+    }
+}
+
+impl Failure {
+    /// The log is a history that this engine could not have.
+    pub(crate) fn replay(log: PathBuf, line: u64, error: &ReplayError) -> Self {
+        let what = format!("line {line} of {} does not replay", log.display());
+        let mut failure = Self::of(Exit::BadLog, error);
+        failure.causes.insert(0, std::mem::replace(&mut failure.message, what));
+        failure.help(
+            "the log was changed by somebody, or written by another looper: \
+             compare with a backup and keep this file",
+        )
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let exit = match error.blame() {
+            Blame::State | Blame::Foreign => Exit::Refused,
+            Blame::Machine => Exit::Machine,
+        };
+        let help = match &error {
+            GitError::Refused(refusal) => refusal_help(refusal),
+            GitError::Locked { .. } => {
+                "wait for the other git command; if none is running, move the lock file away"
+            }
+            GitError::ForeignHead { .. } => {
+                "nothing was touched: check out the commit the attempt began with, then run again"
+            }
+            GitError::Lost { .. } => "bring .git back from a backup or a clone",
+            GitError::Io { .. }
+            | GitError::Store { .. }
+            | GitError::Index { .. }
+            | GitError::Unrestored { .. }
+            | GitError::Damaged { .. }
+            | GitError::BadId { .. } => "check the disk and `git fsck`, then run again",
+        };
+        Self::of(exit, &error).help(help)
+    }
+}
+
+impl From<WorldError> for Failure {
+    fn from(error: WorldError) -> Self {
+        match error {
+            WorldError::Git(error) => error.into(),
+            WorldError::Prompt(error) => error.into(),
+            WorldError::ForeignHead { .. } => Self::of(Exit::Refused, &error).help(
+                "somebody moved HEAD after the crash, and nothing was touched: \
+                 check out the branch as it was, then run again",
+            ),
+            WorldError::NotText { .. } => {
+                Self::of(Exit::Refused, &error).help("save the backlog as UTF-8")
+            }
+            other => Self::of(Exit::Machine, &other)
+                .help("nothing is lost: put it right and run the same command again"),
+        }
+    }
+}
+
+impl From<DriveError<LogError, WorldError>> for Failure {
+    fn from(error: DriveError<LogError, WorldError>) -> Self {
+        match error {
+            DriveError::Log(error) => error.into(),
+            DriveError::World { effect, source } => {
+                let mut failure = Self::from(source);
+                failure.message = format!("{effect} broke off: {}", failure.message);
+                failure
+            }
+            DriveError::Fold(error) => Self::of(Exit::Bug, &error)
+                .help("please report this with the log: it is a bug of looper"),
+        }
+    }
+}
+
+fn refusal_help(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotARepository { .. } => {
+            "run `git init` and commit, or let `looper run --git-init` do both"
+        }
+        Refusal::ForeignOwner { .. } => "add it with `git config --global --add safe.directory`",
+        Refusal::Bare { .. } => "work in a clone that has files",
+        Refusal::NotTheTop { .. } => "name the top with --project",
+        Refusal::Unborn { .. } => "make a first commit",
+        Refusal::InProgress { .. } => "finish it or abort it, then run again",
+        Refusal::IndexLocked { .. } => {
+            "wait for the other git command; if none is running, move the lock file away"
+        }
+        Refusal::Unmerged { .. } => "resolve the conflict and commit",
+        Refusal::Unsupported { .. } => "work in a plain clone without it",
+        Refusal::Filtered { .. } => "remove the filter attribute, or work in a clone without it",
+        Refusal::Encoded { .. } => "remove the attribute, or work in a clone without it",
+        Refusal::Signed => "switch it off for this clone: `git config commit.gpgsign false`",
+        Refusal::NoIdentity => "`git config user.name` and `git config user.email` set it",
+    }
+}

@@ -1,0 +1,74 @@
+//! The command line: one file per command, errors mapped to exit codes in one place.
+
+pub mod args;
+mod completions;
+pub mod exit;
+mod failure;
+mod lint;
+mod run;
+mod schema;
+mod site;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::{ExitCode, Termination as _};
+
+use clap::Parser as _;
+
+use crate::scripted;
+use args::{Cli, Command};
+use exit::Exit;
+use failure::Failure;
+use site::Site;
+
+/// The program: parses the command line and does what it says.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stream is all that can go wrong here.
+            drop(error.print());
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            return exit.report();
+        }
+    };
+    if let Command::ScriptedAgent(args) = cli.command {
+        return scripted::main(args.arguments);
+    }
+    let site = match Site::new(cli.global) {
+        Ok(site) => site,
+        Err(failure) => return report(&failure, false).report(),
+    };
+    let exit = match dispatch(&site, &cli.command) {
+        Ok(exit) => exit,
+        Err(failure) => report(&failure, site.is_colored()),
+    };
+    exit.report()
+}
+
+fn report(failure: &Failure, color: bool) -> Exit {
+    // Standard error may be closed, and there is nobody else to tell.
+    drop(write!(std::io::stderr(), "{}", failure.render(color)));
+    failure.exit
+}
+
+fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(site, args),
+        Command::Lint(args) => lint::lint(site, args),
+        Command::Schema(args) => schema::schema(args),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man => completions::man(),
+        Command::ScriptedAgent(_) => unreachable!("BUG: the scripted agent has no site"),
+        _ => Err(Failure::new(Exit::Bug, "BUG: no room for this command yet")),
+    }
+}
+
+/// Writes data to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<Exit, Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        Err(error) => Err(Failure::of(Exit::Machine, &error)),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a person should know before the first agent is called.
+
+use crate::engine::charter::{Charter, Risk, Stage};
+use crate::host::config::Config;
+use crate::host::paths::Layout;
+use crate::ui::sanitize::clean_line;
+use crate::ui::story::short;
+
+/// The safety banner.
+pub(super) fn banner(layout: &Layout, charter: &Charter, config: &Config) -> String {
+    let policy = &charter.policy;
+    let mut text = String::from("looper\n");
+    let mut row = |name: &str, value: &str| {
+        text.push_str(&format!("  {name:<11}{}\n", clean_line(value)));
+    };
+    row("project", &layout.project().display().to_string());
+    let branch = charter.base.branch.as_deref().unwrap_or("detached HEAD");
+    row("base", &format!("{} on {branch}", short(charter.base.commit.as_str())));
+    let open = charter.tasks.len();
+    row("backlog", &format!("{}, {open} tasks", charter.backlog.path));
+    let stages: Vec<&str> = policy.stages.iter().map(|stage| stage.name()).collect();
+    row("stages", &stages.join(", "));
+    row("agents", &agents(charter));
+    row(
+        "risk",
+        match policy.risk {
+            Risk::Unattended => "unattended: agents run with their bypass flags",
+            Risk::Safe => "safe: agents run without their bypass flags",
+        },
+    );
+    row("sandbox", "none: agents can reach whatever you can");
+    if policy.allow_dirty {
+        row("work tree", "your uncommitted changes stay out of every commit");
+    }
+    if !policy.gates_off.is_empty() {
+        let off: Vec<&str> = policy.gates_off.iter().map(|gate| gate.name()).collect();
+        row("gates OFF", &off.join(", "));
+    }
+    if !config.run.commit_on_pass {
+        row("commits", "off: what passes stays in the work tree");
+    }
+    text
+}
+
+fn agents(charter: &Charter) -> String {
+    let roles = &charter.roles;
+    let list = [
+        (Stage::Plan, &roles.plan),
+        (Stage::PlanCritique, &roles.plan_critique),
+        (Stage::Implement, &roles.implement),
+        (Stage::ImplCritique, &roles.impl_critique),
+    ];
+    let wanted = list.into_iter().filter(|(stage, _)| charter.policy.stages.contains(stage));
+    let named = wanted.map(|(stage, names)| {
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        format!("{} {}", stage.name(), names.join("/"))
+    });
+    named.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,264 @@
+//! `looper run`: settles what is open, checks everything, works through the backlog.
+
+mod banner;
+mod charter;
+mod news;
+mod open;
+mod settle;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::RunArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::site::{Site, task_id};
+use crate::backlog::{Backlog, Parsed};
+use crate::driver::{Driver, Outcome, Watch};
+use crate::engine::charter::Charter;
+use crate::engine::event::{EndReason, Event, EventKind, RunPaused};
+use crate::engine::id::AgentName;
+use crate::engine::state::State;
+use crate::engine::task::Status;
+use crate::host::clock;
+use crate::host::config::{Config, Overrides};
+use crate::host::git::Git;
+use crate::host::lock::{Lock, Owner};
+use crate::host::log;
+use crate::host::paths::{self, Layout};
+use crate::host::process::{self, Cancel, Canceller};
+use crate::host::world::{HostLog, HostWorld, SystemClock};
+use crate::ui::diagnostics;
+use crate::ui::reporter::Reporter;
+
+/// How long a limit without a reset time is waited out with `--wait`, at first and at most.
+const PROBE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+
+type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
+
+/// Tells people what the loop has made durable.
+pub(crate) struct Told(pub(crate) Reporter);
+
+impl Watch for Told {
+    fn saw(&mut self, event: &Event, state: &State) {
+        let tasks = state.charter().map_or(0, |charter| charter.tasks.len());
+        let is_done = |status: Status| status == Status::Done;
+        let done = state.progress().values().filter(|known| is_done(known.status)).count();
+        self.0.saw(event, done.min(tasks) as u64, tasks as u64);
+    }
+}
+
+/// Runs the loop.
+///
+/// # Errors
+/// Something was refused before an agent was called, the log is bad, or the machine failed.
+pub(crate) fn run(site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
+    let project = find_or_make_project(site, args)?;
+    let layout = Layout::new(&project, Some(&site.global.state_dir))?;
+    let config = site.config(&layout, &overrides(args)?)?;
+    charter::check(&config)?;
+    if args.dry_run {
+        return charter::dry_run(site, args, &layout, &config);
+    }
+    layout.ensure()?;
+    process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
+    let (canceller, cancel) = process::canceller();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::of(Exit::Machine, &error).before_agents())?;
+    runtime.block_on(async {
+        listen(canceller).map_err(|error| Failure::of(Exit::Machine, &error).before_agents())?;
+        work(site, args, &layout, &config, cancel).await
+    })
+}
+
+fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
+    let profile = args.profile.as_deref().map(str::parse).transpose().map_err(|error| {
+        Failure::new(Exit::Usage, format!("--profile: {error}")).help("use full or solo")
+    })?;
+    let agent = args.agent.as_deref().map(AgentName::new);
+    Ok(Overrides { profile, iterations: args.iterations, agent })
+}
+
+fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure> {
+    let named = site.global.project.as_deref();
+    if !args.git_init {
+        return Ok(paths::find_project(named, &site.cwd)?);
+    }
+    let project = paths::find_project(Some(named.unwrap_or(&site.cwd)), &site.cwd)?;
+    if !project.join(".git").exists() {
+        let layout = Layout::new(&project, Some(&site.global.state_dir))?;
+        let backlog = layout.backlog();
+        let excluded = super::site::excluded(&layout, &backlog);
+        let (seconds, offset_minutes) = clock::seconds_and_offset(clock::now());
+        let when = crate::host::git::When { seconds, offset_minutes };
+        Git::init_repo(&project, &excluded, "Before the first task", when)?;
+    }
+    Ok(project)
+}
+
+/// Interrupt, end and hang-up all end the run the same way.
+fn listen(canceller: Canceller) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+        canceller.cancel();
+    });
+    Ok(())
+}
+
+async fn work(
+    site: &Site,
+    args: &RunArgs,
+    layout: &Layout,
+    config: &Config,
+    cancel: Cancel,
+) -> Result<Exit, Failure> {
+    let run = clock::new_run_id(clock::now());
+    let mut lock = Lock::take(&layout.lock(), &Owner::this_process("looper run", Some(&run)))?;
+    if let Some(aside) = log::set_aside_foreign_log(&layout.events())? {
+        warn(site, &format!("a log of LoopDex was set aside as {}", aside.display()));
+    }
+    let opened = open::open(site, layout, run, cancel.clone()).map_err(Failure::before_agents)?;
+    lock.describe(&Owner::this_process("looper run", Some(&opened.run)))?;
+    for note in &opened.notes {
+        warn(site, note);
+    }
+    let mut driver = opened.driver(site, layout, lock)?;
+    settle::settle(&mut driver, site).await?;
+    let parsed = read_backlog(site, &mut driver)?;
+    let charter = charter::draw_up(site, args, config, layout, &mut driver, &parsed.backlog)
+        .map_err(Failure::before_agents)?;
+    if !site.global.quiet {
+        eprint!("{}", banner::banner(layout, &charter, config));
+    }
+    // A stop that was asked of an earlier run is none of this one's business.
+    drop(std::fs::remove_file(layout.stop_request()));
+    drive(site, args, &mut driver, charter, &parsed.backlog, cancel).await
+}
+
+fn warn(site: &Site, text: &str) {
+    if !site.global.quiet {
+        eprintln!("warning: {}", crate::ui::sanitize::clean(text));
+    }
+}
+
+/// Reads and lints the backlog as it is now.
+fn read_backlog(site: &Site, driver: &mut HostDriver) -> Result<Parsed, Failure> {
+    let backlog = driver.world.backlog();
+    let parsed = Backlog::parse(backlog.text());
+    if parsed.is_refused() {
+        let path = backlog.path().display().to_string();
+        let color = site.is_colored();
+        eprint!("{}", diagnostics::render(&path, backlog.text(), &parsed.complaints, color));
+        return Err(Failure::new(Exit::Refused, format!("{path} is not a backlog to work with"))
+            .help("mend what is underlined; `looper lint` shows it again"));
+    }
+    Ok(parsed)
+}
+
+async fn drive(
+    site: &Site,
+    args: &RunArgs,
+    driver: &mut HostDriver,
+    charter: Charter,
+    backlog: &Backlog,
+    mut cancel: Cancel,
+) -> Result<Exit, Failure> {
+    let mut pause = PROBE.0;
+    let mut news = news::news(driver, &charter, backlog)?;
+    loop {
+        let outcome = driver.run(charter.clone(), std::mem::take(&mut news)).await;
+        driver.watch.0.finish();
+        match outcome? {
+            Outcome::Ended(ended) => {
+                let tip = driver.log.tip().get();
+                let head = format!("{} {}\n", tip.seq, tip.proof);
+                driver.world.git().anchor(head.as_bytes())?;
+                tell_end(site, driver.state(), &charter, ended.reason);
+                return Ok(Exit::from_code(ended.exit_code));
+            }
+            Outcome::Paused(paused) if args.wait => {
+                let wait = wait_for(&paused, pause);
+                pause = (pause * 2).min(PROBE.1);
+                warn(site, &format!("waiting {} s for {}", wait.as_secs(), paused.agent));
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = cancel.cancelled() => return Ok(Exit::Interrupted),
+                }
+                news = news::news(driver, &charter, backlog)?;
+            }
+            Outcome::Paused(paused) => {
+                tell_pause(&paused);
+                return Ok(Exit::RateLimited);
+            }
+        }
+    }
+}
+
+fn wait_for(paused: &RunPaused, pause: Duration) -> Duration {
+    let Some(until) = paused.until else { return pause };
+    let millis = until.millis().saturating_sub(clock::now().millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0)).max(Duration::from_secs(1))
+}
+
+fn tell_pause(paused: &RunPaused) {
+    let when = match paused.until {
+        None => "its provider does not say until when".to_owned(),
+        Some(until) => {
+            let local = until.timestamp().to_zoned(jiff::tz::TimeZone::system());
+            format!("until {}", local.strftime("%Y-%m-%d %H:%M:%S %Z"))
+        }
+    };
+    eprintln!("{} is limited, {when}.", paused.agent);
+    eprintln!("Everything is rolled back and nothing counts as a failure.");
+    eprintln!("Run the same command again then, or now with --wait.");
+}
+
+fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
+    if site.global.quiet {
+        return;
+    }
+    let count = |wanted: Status| {
+        let of = |task: &crate::engine::task::Task| {
+            state.progress().get(&task.id).map(|known| known.status).unwrap_or_default()
+        };
+        charter.tasks.iter().filter(|task| of(task) == wanted).count()
+    };
+    let (done, blocked, todo) = (count(Status::Done), count(Status::Blocked), count(Status::Todo));
+    eprintln!("{done} done, {blocked} blocked, {todo} to do.");
+    let next = match reason {
+        EndReason::Done => return,
+        EndReason::Iterations => "The iterations are used up; the same command goes on.",
+        EndReason::Stopped => "Stopped as asked; `looper run` goes on.",
+        EndReason::NothingRunnable => {
+            "A person is needed: `looper status` shows why, `looper unblock T` lets a task run again."
+        }
+        EndReason::Budget => "The budget is spent; raise it under [budget] to go on.",
+        EndReason::AgentUnusable => {
+            "An agent cannot work: log in, check credit and model, then run again. \
+             Nothing was counted."
+        }
+        EndReason::Interrupted => "Interrupted; everything is restored. `looper run` goes on.",
+    };
+    eprintln!("{next}");
+}
+
+/// The task a command line names, as the backlog knows it.
+fn known_task(backlog: &Backlog, text: &str) -> Result<crate::engine::id::TaskId, Failure> {
+    let id = task_id(text);
+    if backlog.entry(&id).is_some() {
+        return Ok(id);
+    }
+    Err(Failure::new(Exit::Usage, format!("the backlog has no task {id}"))
+        .help("`looper ls` lists the tasks"))
+}
+
+/// Events that say what the backlog says.
+type News = Vec<EventKind>;

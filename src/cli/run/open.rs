@@ -1,0 +1,190 @@
+//! Opens everything a run works with, and finds out what an earlier one left.
+
+use std::path::{Path, PathBuf};
+
+use super::{HostDriver, Told};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::site::{Site, excluded, fold_log};
+use crate::driver::Driver;
+use crate::engine::id::{RunId, Seq};
+use crate::engine::line::Proof;
+use crate::engine::state::{State, Transaction};
+use crate::host::files;
+use crate::host::git::Git;
+use crate::host::lock::Lock;
+use crate::host::log::{Reader, Writer};
+use crate::host::paths::Layout;
+use crate::host::process::{Cancel, find_program};
+use crate::host::prompts::Prompts;
+use crate::host::tx::{Opened as OpenedTx, Tx};
+use crate::host::world::{BacklogFile, HostLog, HostWorld, Parts, SystemClock};
+use crate::ui::reporter::Reporter;
+
+/// Everything a run works with.
+pub(super) struct Opened {
+    /// The run that is open, or the new one.
+    pub(super) run: RunId,
+    /// What a person should hear.
+    pub(super) notes: Vec<String>,
+    state: State,
+    writer: Writer,
+    tx: Tx<Transaction>,
+    git: Git,
+    backlog: BacklogFile,
+    prompts: Prompts,
+    shell: &'static str,
+    cancel: Cancel,
+}
+
+pub(super) fn open(
+    site: &Site,
+    layout: &Layout,
+    run: RunId,
+    cancel: Cancel,
+) -> Result<Opened, Failure> {
+    let mut notes = vec![];
+    sweep(layout)?;
+    let OpenedTx { tx, memory, note } = Tx::open(&layout.tx())?;
+    notes.extend(note);
+    let mut reader = Reader::open(&layout.events())?;
+    if let Some(memory) = &memory {
+        let anchor = memory.anchor;
+        reader = reader.expecting("the transaction", anchor.seq, anchor.proof);
+    }
+    // The repository may be in a state that is refused: what it remembers of the log is asked for
+    // before anything else is asked of it.
+    let place = open_backlog_path(site, layout);
+    let hidden = excluded(layout, place.as_deref().unwrap_or(&layout.backlog()));
+    let git = Git::open(layout.project(), &hidden)?;
+    if let Some((seq, proof)) = anchor(&git)? {
+        reader = reader.expecting("refs/looper/log", seq, proof);
+    }
+    let state = fold_log(&mut reader, |_, _| {})?;
+    let opened = Writer::take_over(reader)?;
+    if let Some(repair) = opened.repair {
+        notes.push(format!("{}; it is kept as {}", repair.torn, repair.kept.display()));
+    }
+    let path = match open_attempt_backlog(&state, layout) {
+        Some(path) => path,
+        None => place?,
+    };
+    let backlog = open_backlog(&path, layout, &state, &mut notes)?;
+    let prompts = Prompts::load(&layout.prompts())?;
+    let shell = ["bash", "sh"]
+        .into_iter()
+        .find(|shell| find_program(shell.as_ref(), &site.environment, layout.project()).is_some());
+    let shell = shell.ok_or_else(|| {
+        Failure::new(Exit::Refused, "neither bash nor sh is on the PATH")
+            .help("verify commands need a shell")
+    })?;
+    let run = state.run_id().cloned().unwrap_or(run);
+    let writer = opened.writer;
+    Ok(Opened { run, notes, state, writer, tx, git, backlog, prompts, shell, cancel })
+}
+
+/// A write that was cut off leaves its temporary file.
+fn sweep(layout: &Layout) -> Result<(), Failure> {
+    for dir in [layout.state().to_owned(), layout.objects(), layout.project().join(".loop-agent")] {
+        if dir.is_dir() {
+            files::sweep_leftovers(&dir)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_backlog_path(site: &Site, layout: &Layout) -> Result<PathBuf, Failure> {
+    site.backlog(layout)
+}
+
+/// The position and proof that the repository remembers of the log.
+fn anchor(git: &Git) -> Result<Option<(Seq, Proof)>, Failure> {
+    let Some(bytes) = git.read_anchor()? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = text
+        .trim_end()
+        .split_once(' ')
+        .and_then(|(seq, proof)| Some((Seq(seq.parse().ok()?), Proof::parse(proof)?)));
+    match parsed {
+        Some(anchor) => Ok(Some(anchor)),
+        None => Err(Failure::new(Exit::BadLog, "refs/looper/log does not name a line of the log")
+            .help("somebody changed it; compare `git cat-file -p refs/looper/log` with the log")),
+    }
+}
+
+/// An attempt that was cut short is settled with the backlog it was begun with.
+fn open_attempt_backlog(state: &State, layout: &Layout) -> Option<PathBuf> {
+    state.attempt()?;
+    let path = layout.project().join(&state.charter()?.backlog.path);
+    Some(path)
+}
+
+/// Reads the backlog. While an attempt was open, a backlog that is neither as it was nor as it was
+/// about to be is an agent's doing: a copy is kept, and the file is brought back.
+fn open_backlog(
+    path: &Path,
+    layout: &Layout,
+    state: &State,
+    notes: &mut Vec<String>,
+) -> Result<BacklogFile, Failure> {
+    let found = BacklogFile::open(path);
+    let Some(wanted) = state.backlog().filter(|_| !state.is_settled()) else { return Ok(found?) };
+    if let Ok(file) = &found
+        && [&wanted.before, &wanted.after].contains(&&file.digest())
+    {
+        return Ok(found?);
+    }
+    let mut objects = crate::host::objects::Objects::new(layout.objects());
+    let ids = [&wanted.after, &wanted.before]
+        .map(|digest| crate::engine::id::ObjectId::new(digest.as_str()));
+    let limit = crate::host::world::BACKLOG_BYTES_MAX;
+    let Some(bytes) = ids.iter().find_map(|id| objects.get(id, limit).ok()) else {
+        return Ok(found?);
+    };
+    let kept = match &found {
+        Ok(file) => {
+            format!("; its text is kept as object {}", objects.put(file.text().as_bytes())?)
+        }
+        Err(_) => String::new(),
+    };
+    notes.push(format!(
+        "{} was changed while an attempt was open: it is as it was before{kept}",
+        path.display()
+    ));
+    files::write_atomic(path, &bytes, 0o644)?;
+    Ok(BacklogFile::open(path)?)
+}
+
+impl From<crate::host::objects::ObjectError> for Failure {
+    fn from(error: crate::host::objects::ObjectError) -> Self {
+        Self::of(Exit::Machine, &error).help("check the disk, then run again")
+    }
+}
+
+impl Opened {
+    pub(super) fn driver(
+        self,
+        site: &Site,
+        layout: &Layout,
+        lock: Lock,
+    ) -> Result<HostDriver, Failure> {
+        use std::io::IsTerminal as _;
+        let log = HostLog::new(self.writer);
+        let world = HostWorld::new(Parts {
+            layout: layout.clone(),
+            git: self.git,
+            lock,
+            tx: self.tx,
+            tip: log.tip(),
+            backlog: self.backlog,
+            prompts: self.prompts,
+            environment: site.environment.clone(),
+            shell: self.shell,
+            cancel: self.cancel,
+            is_recovering: !self.state.is_settled(),
+        });
+        let is_terminal = std::io::stderr().is_terminal();
+        let reporter = Reporter::new(is_terminal, site.is_colored(), site.global.quiet);
+        Ok(Driver::new(log, world, SystemClock, Told(reporter), self.state, self.run))
+    }
+}

@@ -1,0 +1,134 @@
+//! What agents are told: artefacts by their names in the log, turned into prompts.
+
+use std::path::Path;
+
+use super::error::WorldError;
+use super::host_world::HostWorld;
+use crate::driver::Ask;
+use crate::engine::id::{ObjectId, RepoPath};
+use crate::engine::state::{Planned, Step};
+use crate::host::evidence::CommandRun;
+use crate::host::prompts::{Brief, ImplCritic, Implementer, PlanCritic, Prompt, Retry};
+
+/// How much of an artefact is read for a prompt, in bytes. Prompts show less.
+pub(super) const ARTEFACT_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of one command's output is read for a prompt, in bytes.
+const OUTPUT_BYTES_MAX: u64 = 8 << 20;
+
+/// Texts that a brief borrows from.
+struct Background {
+    evidence: String,
+    state_dir: String,
+    backlog: String,
+}
+
+impl Background {
+    fn brief<'a>(&'a self, ask: Ask<'a>) -> Brief<'a> {
+        let progress = ask.progress;
+        let retry = progress.reason.as_deref().map(|last_failure| Retry {
+            fail_count: progress.fail_count,
+            last_failure,
+            evidence: &self.evidence,
+        });
+        Brief {
+            task: &ask.attempt.task,
+            attempt: ask.attempt.number,
+            policy: &ask.charter.policy,
+            retry: retry.filter(|_| progress.fail_count > 0),
+            state_dir: &self.state_dir,
+            backlog: &self.backlog,
+        }
+    }
+}
+
+impl HostWorld {
+    fn background(&self, ask: Ask<'_>) -> Background {
+        let inside = |path: &Path| {
+            path.strip_prefix(self.layout.project()).unwrap_or(path).display().to_string()
+        };
+        let state_dir = inside(self.layout.state());
+        let latest = ask.attempt.loop_number.saturating_sub(1);
+        let number = if ask.progress.failed_loop > 0 { ask.progress.failed_loop } else { latest };
+        Background {
+            evidence: format!("{state_dir}/evidence/loop-{number}"),
+            state_dir,
+            backlog: inside(self.backlog.path()),
+        }
+    }
+
+    fn artefact(&self, id: Option<&ObjectId>) -> Result<Option<Vec<u8>>, WorldError> {
+        let read = |id: &ObjectId| self.objects.get(id, ARTEFACT_BYTES_MAX * 2);
+        Ok(id.map(read).transpose()?)
+    }
+
+    pub(super) fn planner_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
+        let background = self.background(ask);
+        Ok(self.prompts.render(&Prompt::Planner(&background.brief(ask)))?)
+    }
+
+    pub(super) fn plan_critic_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
+        let background = self.background(ask);
+        let Step::PlanCritique { plan } = &ask.attempt.step else {
+            unreachable!("BUG: only a plan is criticised as one")
+        };
+        let plan = self.artefact(Some(plan))?.unwrap_or_default();
+        let brief = background.brief(ask);
+        Ok(self.prompts.render(&Prompt::PlanCritic(&PlanCritic { brief, plan: &plan }))?)
+    }
+
+    pub(super) fn implementer_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
+        let background = self.background(ask);
+        let Step::Implement(Planned { plan, critique }) = &ask.attempt.step else {
+            unreachable!("BUG: the implementer is called when it is due")
+        };
+        let plan = self.artefact(plan.as_ref())?;
+        let plan_critique = self.artefact(critique.as_ref())?;
+        Ok(self.prompts.render(&Prompt::Implementer(&Implementer {
+            brief: background.brief(ask),
+            plan: plan.as_deref(),
+            plan_critique: plan_critique.as_deref(),
+        }))?)
+    }
+
+    pub(super) fn impl_critic_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
+        let background = self.background(ask);
+        let Step::ImplCritique(planned, change, verified) = &ask.attempt.step else {
+            unreachable!("BUG: only a frozen change is criticised")
+        };
+        let plan = self.artefact(planned.plan.as_ref())?;
+        let diff = self.artefact(change.diff.as_ref())?.unwrap_or_default();
+        let stat = match (&self.snapshot, &change.tree) {
+            (Some(snapshot), Some(tree)) => self.git.patch(&snapshot.base_tree, tree, 0)?.stat,
+            _ => String::new(),
+        };
+        let outputs: Vec<Vec<u8>> = match verified {
+            None => vec![],
+            Some(verified) => verified
+                .commands
+                .iter()
+                .map(|run| self.objects.get(&run.output, OUTPUT_BYTES_MAX * 2))
+                .collect::<Result<_, _>>()?,
+        };
+        let commands: Option<Vec<CommandRun<'_>>> = verified.as_ref().map(|verified| {
+            verified
+                .commands
+                .iter()
+                .zip(&outputs)
+                .map(|(run, output)| super::record::command_run(run, output))
+                .collect()
+        });
+        let task = &ask.attempt.task;
+        let out_of_scope: Vec<RepoPath> =
+            change.paths.iter().filter(|path| !task.allows(path)).cloned().collect();
+        Ok(self.prompts.render(&Prompt::ImplCritic(&ImplCritic {
+            brief: background.brief(ask),
+            plan: plan.as_deref(),
+            changed: &change.paths,
+            out_of_scope: &out_of_scope,
+            diff_stat: stat.as_bytes(),
+            diff: &diff,
+            commands: commands.as_deref(),
+        }))?)
+    }
+}

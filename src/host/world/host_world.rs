@@ -1,0 +1,220 @@
+//! One repository, its state directory, its agents.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::backlog_file::BacklogFile;
+use super::error::WorldError;
+use super::guard::Guard;
+use super::host_log::SharedTip;
+use super::record::{Current, Past};
+use crate::driver::Ask;
+use crate::engine::charter::Stage;
+use crate::engine::id::CommitId;
+use crate::engine::state::Transaction;
+use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
+use crate::host::lock::Lock;
+use crate::host::objects::Objects;
+use crate::host::paths::Layout;
+use crate::host::process::{Cancel, RUN_VARIABLE};
+use crate::host::prompts::Prompts;
+use crate::host::tx::Tx;
+
+/// How many paths an event names. A change of more cannot be judged, and is not read by anybody.
+pub(super) const PATHS_MAX: usize = 5_000;
+
+/// What the world is made of.
+pub struct Parts {
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The repository.
+    pub git: Git,
+    /// The lock of the state directory.
+    pub lock: Lock,
+    /// The crash-recovery transaction.
+    pub tx: Tx<Transaction>,
+    /// Where the log ends.
+    pub tip: SharedTip,
+    /// The backlog.
+    pub backlog: BacklogFile,
+    /// The prompts.
+    pub prompts: Prompts,
+    /// What agents and verify commands inherit.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The shell of verify commands.
+    pub shell: &'static str,
+    /// Ends what is running.
+    pub cancel: Cancel,
+    /// Whether an earlier process died in an attempt: whoever moved HEAD since may be a person.
+    pub is_recovering: bool,
+}
+
+/// One repository, its state directory, its agents.
+pub struct HostWorld {
+    pub(super) layout: Layout,
+    pub(super) git: Git,
+    pub(super) objects: Objects,
+    pub(super) backlog: BacklogFile,
+    pub(super) prompts: Prompts,
+    pub(super) shell: &'static str,
+    pub(super) cancel: Cancel,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) frozen: Option<Frozen>,
+    pub(super) loop_number: u32,
+    pub(super) current: Option<Current>,
+    pub(super) past: VecDeque<Past>,
+    lock: Lock,
+    pub(super) tx: Tx<Transaction>,
+    pub(super) tip: SharedTip,
+    environment: BTreeMap<OsString, OsString>,
+    guard: Guard,
+    is_recovering: bool,
+    pub(super) holds_requests: bool,
+}
+
+impl HostWorld {
+    /// Puts it together.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            objects: Objects::new(parts.layout.objects()),
+            guard: Guard::new(parts.layout.state()),
+            layout: parts.layout,
+            git: parts.git,
+            backlog: parts.backlog,
+            prompts: parts.prompts,
+            shell: parts.shell,
+            cancel: parts.cancel,
+            snapshot: None,
+            frozen: None,
+            loop_number: 0,
+            current: None,
+            past: VecDeque::new(),
+            lock: parts.lock,
+            tx: parts.tx,
+            tip: parts.tip,
+            environment: parts.environment,
+            is_recovering: parts.is_recovering,
+            holds_requests: false,
+        }
+    }
+
+    /// The repository, between two runs of the loop.
+    pub fn git(&mut self) -> &mut Git {
+        &mut self.git
+    }
+
+    /// The backlog, between two runs of the loop.
+    pub fn backlog(&mut self) -> &mut BacklogFile {
+        &mut self.backlog
+    }
+
+    /// Evidence.
+    pub fn objects(&mut self) -> &mut Objects {
+        &mut self.objects
+    }
+
+    /// From here on nobody but agents has moved HEAD.
+    pub fn recovered(&mut self) {
+        self.is_recovering = false;
+    }
+
+    /// While it holds, requests wait: what is being settled is not cut short.
+    pub fn hold_requests(&mut self, hold: bool) {
+        self.holds_requests = hold;
+    }
+
+    pub(super) fn project(&self) -> &Path {
+        self.layout.project()
+    }
+
+    /// A private place for one stage, gone when it is dropped.
+    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, WorldError> {
+        let made = tempfile::Builder::new().prefix("looper-").tempdir();
+        made.map_err(WorldError::io("create a directory in", std::env::temp_dir()))
+    }
+
+    pub(super) fn stage_environment(
+        &self,
+        ask: Ask<'_>,
+        stage: Stage,
+    ) -> BTreeMap<OsString, OsString> {
+        let mut environment = self.environment.clone();
+        for (name, value) in [
+            (RUN_VARIABLE, ask.run.as_str()),
+            ("LOOPER_STAGE", stage.name()),
+            ("LOOPER_TASK", ask.attempt.task.id.as_str()),
+            ("LOOPER_ATTEMPT", &ask.attempt.number.to_string()),
+        ] {
+            environment.insert(name.into(), value.into());
+        }
+        environment
+    }
+
+    pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
+        let evidence = self.layout.evidence_of(self.loop_number.into());
+        self.guard.capture(&evidence)
+    }
+
+    /// What a stage changed in the state directory or the backlog is put back, and named. A changed
+    /// backlog is kept as evidence.
+    pub(super) fn put_back_state(&mut self) -> Result<Vec<String>, WorldError> {
+        let mut changed = vec![];
+        if let Some(found) = self.backlog.difference()? {
+            let kept = self.objects.put(&found)?;
+            let name = self.backlog.path().file_name().unwrap_or_default();
+            changed.push(format!("{} (kept as {kept})", name.display()));
+            self.backlog.restore()?;
+        }
+        let evidence = self.layout.evidence_of(self.loop_number.into());
+        let backlog = self.backlog.path().to_owned();
+        let others = self.guard.restore(&evidence)?;
+        let is_backlog = |name: &String| self.layout.state().join(name) == backlog;
+        changed.extend(others.into_iter().filter(|name| !is_backlog(name)));
+        if self.lock.verify().is_err() {
+            changed.push("lock".to_owned());
+        }
+        Ok(changed)
+    }
+
+    pub(super) fn put_back_git(&mut self) -> Result<Vec<String>, WorldError> {
+        let Some(snapshot) = self.snapshot.clone() else { return Ok(vec![]) };
+        Ok(names(&self.git.guard(&snapshot)?))
+    }
+
+    /// The snapshot of the attempt in hand, taken by this process or an earlier one.
+    pub(super) fn snapshot(&mut self, id: &CommitId) -> Result<Snapshot, WorldError> {
+        match &self.snapshot {
+            Some(snapshot) if snapshot.id == *id => Ok(snapshot.clone()),
+            _ => {
+                let snapshot = self.git.load_snapshot(id)?;
+                self.snapshot = Some(snapshot.clone());
+                Ok(snapshot)
+            }
+        }
+    }
+
+    /// After the last stage that can write, the work tree is the candidate again, and what the
+    /// gates are about to look at is durable.
+    pub(super) fn tidy_up(&mut self) -> Result<(), WorldError> {
+        if let (Some(snapshot), Some(frozen)) = (self.snapshot.clone(), self.frozen.clone()) {
+            self.git.clean_to(&snapshot, &frozen)?;
+        }
+        Ok(self.objects.sync()?)
+    }
+
+    /// After a crash, only what an agent can have done to HEAD is undone.
+    pub(super) fn check_head(&self, ask: Ask<'_>, snapshot: &Snapshot) -> Result<(), WorldError> {
+        if !self.is_recovering {
+            return Ok(());
+        }
+        match self.git.locate(snapshot.branch.as_deref(), &ask.attempt.base, None)? {
+            git::At::Base | git::At::AgentCommits(_) | git::At::Prepared => Ok(()),
+            git::At::Foreign(found) => Err(WorldError::ForeignHead { found: found.to_string() }),
+        }
+    }
+}
+
+pub(super) fn names(rescued: &[Rescue]) -> Vec<String> {
+    rescued.iter().map(ToString::to_string).collect()
+}

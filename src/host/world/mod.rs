@@ -1,0 +1,27 @@
+//! The real world behind the loop: one repository, its state directory, its agents.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `host_world` | [`HostWorld`]: what there is |
+//! | `ports` | every effect, carried out |
+//! | `stage`, `verify` | agents and verify commands, called |
+//! | `briefing` | what they are told |
+//! | `record` | what people can read about an attempt afterwards |
+//! | `guard`, `backlog_file` | what belongs to us and is put back |
+//! | `host_log` | the log, as the loop sees it |
+
+mod backlog_file;
+mod briefing;
+mod error;
+mod guard;
+mod host_log;
+mod host_world;
+mod ports;
+mod record;
+mod stage;
+mod verify;
+
+pub use backlog_file::{BACKLOG_BYTES_MAX, BacklogFile, digest};
+pub use error::WorldError;
+pub use host_log::{HostLog, SharedTip, SystemClock};
+pub use host_world::{HostWorld, Parts};

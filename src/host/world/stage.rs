@@ -1,0 +1,209 @@
+//! One call of an agent: prompt in, answer out, and everything it should not have touched put back.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use super::error::WorldError;
+use super::host_world::HostWorld;
+use crate::driver::{Ask, Reply};
+use crate::engine::at::At;
+use crate::engine::charter::{AgentTerms, PromptBy, Stage};
+use crate::engine::event::StageStarted;
+use crate::engine::id::ObjectId;
+use crate::engine::report::{Class, Usage};
+use crate::engine::secret::{Redactor, redact};
+use crate::host::agents::{self, Answer, Evidence, Format};
+use crate::host::clock;
+use crate::host::process::{self, Capture, Cause, Command, Ended, Limits, ProcessError};
+
+/// How much of an agent's standard output is kept, in bytes. A night of frames fits.
+const STDOUT_BYTES_MAX: u64 = 64 << 20;
+
+/// How much of an agent's standard error is kept, in bytes.
+const STDERR_BYTES_MAX: u64 = 4 << 20;
+
+/// An agent that prints more than this has lost its way: it is ended.
+const OUTPUT_BYTES_END: u64 = 1 << 30;
+
+/// How much of one line is redacted at a time, in bytes; a longer line is cut into pieces.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// What one call left.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) model: String,
+    pub(super) exit_code: Option<i32>,
+    pub(super) class: Class,
+    pub(super) until: Option<At>,
+    pub(super) duration_ms: u64,
+    pub(super) usage: Usage,
+    pub(super) prompt: ObjectId,
+    pub(super) transcript: Option<ObjectId>,
+    pub(super) message: Option<Message>,
+    pub(super) state_changes: Vec<String>,
+    pub(super) rescued: Vec<String>,
+}
+
+/// A final message, and where it is kept.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) id: ObjectId,
+    pub(super) text: String,
+}
+
+impl HostWorld {
+    /// Calls an agent with a prompt. Whatever it started is gone when this returns.
+    pub(super) async fn call(
+        &mut self,
+        ask: Ask<'_>,
+        call: &StageStarted,
+        stage: Stage,
+        prompt: &str,
+    ) -> Result<Reply<Called>, WorldError> {
+        let terms = ask.charter.agents.get(&call.agent);
+        let terms =
+            terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?.clone();
+        let prompt_id = self.objects.put(prompt.as_bytes())?;
+        let scratch = self.scratch()?;
+        let environment = self.stage_environment(ask, stage);
+        let command = match command(&terms, environment, prompt, scratch.path(), self.project())? {
+            Some(command) => command,
+            None => return Ok(Reply::Got(missing(prompt_id, &terms))),
+        };
+        self.capture_state()?;
+        let ended = process::run(command, self.cancel.clone()).await;
+        self.git.touched();
+        let state_changes = self.put_back_state()?;
+        let rescued = self.put_back_git()?;
+        let ended = match ended {
+            Ok(ended) if ended.cause == Cause::Cancelled => return Ok(Reply::Interrupted),
+            Ok(ended) => ended,
+            Err(ProcessError::NotFound { .. } | ProcessError::Start { .. }) => {
+                let called = Called { state_changes, rescued, ..missing(prompt_id, &terms) };
+                return Ok(Reply::Got(called));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let answer = answer(&terms, scratch.path(), ended)?;
+        let transcript = self.keep_transcript(scratch.path())?;
+        let message = self.keep_message(answer.message)?;
+        Ok(Reply::Got(Called {
+            model: answer.model.unwrap_or(terms.model),
+            exit_code: ended.exit.code(),
+            class: answer.class,
+            until: answer.until,
+            duration_ms: ended.duration_ms,
+            usage: answer.usage,
+            prompt: prompt_id,
+            transcript: Some(transcript),
+            message,
+            state_changes,
+            rescued,
+        }))
+    }
+
+    fn keep_message(&mut self, message: Option<String>) -> Result<Option<Message>, WorldError> {
+        let Some(text) = message else { return Ok(None) };
+        let text = String::from_utf8_lossy(&redact(text.as_bytes())).into_owned();
+        Ok(Some(Message { id: self.objects.put(text.as_bytes())?, text }))
+    }
+
+    /// Both streams in one object, without what looks secret.
+    fn keep_transcript(&mut self, scratch: &Path) -> Result<ObjectId, WorldError> {
+        let whole = scratch.join("transcript");
+        let join = || -> io::Result<()> {
+            let mut out = BufWriter::new(File::create_new(&whole)?);
+            redact_into(&scratch.join("stdout"), &mut out)?;
+            if fs::metadata(scratch.join("stderr"))?.len() > 0 {
+                out.write_all(b"\n--- standard error ---\n")?;
+                redact_into(&scratch.join("stderr"), &mut out)?;
+            }
+            out.flush()
+        };
+        join().map_err(WorldError::io("copy a transcript to", &whole))?;
+        Ok(self.objects.put_file(&whole)?)
+    }
+}
+
+/// Copies a stream line by line without what looks secret.
+pub(super) fn redact_into(from: &Path, out: &mut impl io::Write) -> io::Result<()> {
+    let mut input = BufReader::new(File::open(from)?);
+    let mut redactor = Redactor::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        out.write_all(&redactor.lines(&line))?;
+    }
+}
+
+/// `None`: the prompt has no place in the command line, so this agent can never be called.
+fn command(
+    terms: &AgentTerms,
+    mut environment: BTreeMap<OsString, OsString>,
+    prompt: &str,
+    scratch: &Path,
+    project: &Path,
+) -> Result<Option<Command>, WorldError> {
+    let file = scratch.join("prompt.md");
+    if terms.prompt == PromptBy::File {
+        fs::write(&file, prompt).map_err(WorldError::io("write", &file))?;
+    }
+    let Ok(placed) = agents::place(&terms.command, terms.prompt, prompt, &file) else {
+        return Ok(None);
+    };
+    let temporary = scratch.join("tmp");
+    fs::create_dir(&temporary).map_err(WorldError::io("create", &temporary))?;
+    environment.insert("TMPDIR".into(), temporary.into());
+    if let Ok(format) = terms.output.parse::<Format>() {
+        format.prepare(&mut environment);
+    }
+    let idle = (terms.idle_s > 0).then(|| Duration::from_secs(terms.idle_s));
+    Ok(Some(Command {
+        argv: placed.argv,
+        cwd: project.to_owned(),
+        environment,
+        stdin: placed.stdin,
+        stdout: capture(scratch.join("stdout"), STDOUT_BYTES_MAX),
+        stderr: capture(scratch.join("stderr"), STDERR_BYTES_MAX),
+        limits: Limits {
+            deadline: Duration::from_secs(terms.timeout_s),
+            idle,
+            grace: Limits::GRACE,
+        },
+    }))
+}
+
+fn capture(path: std::path::PathBuf, keep_bytes: u64) -> Capture {
+    Capture { path, keep_bytes, kill_bytes: Some(OUTPUT_BYTES_END) }
+}
+
+fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended) -> Result<Answer, WorldError> {
+    let format = terms.output.parse().unwrap_or(Format::Text);
+    let (stdout, stderr) = (scratch.join("stdout"), scratch.join("stderr"));
+    let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now: clock::now() };
+    Ok(agents::read(format, &evidence)?)
+}
+
+fn missing(prompt: ObjectId, terms: &AgentTerms) -> Called {
+    Called {
+        model: terms.model.clone(),
+        exit_code: None,
+        class: Class::Missing,
+        until: None,
+        duration_ms: 0,
+        usage: Usage::default(),
+        prompt,
+        transcript: None,
+        message: None,
+        state_changes: vec![],
+        rescued: vec![],
+    }
+}
