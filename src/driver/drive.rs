@@ -185,8 +185,8 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
         let task = charter.tasks.iter().find(|task| task.id == *id);
         let task = task.expect("only a task of the charter is selected").clone();
         let loop_number = self.state.attempts() + 1;
-        let (run, carried) = (&self.run, self.state.kept());
-        let ask = AskSelect { run, charter, task: &task, attempt, loop_number, carried };
+        let (run, kept) = (&self.run, self.state.kept());
+        let ask = AskSelect { run, charter, task: &task, attempt, loop_number, kept };
         let taken = self.world.select(ask).map_err(broken("the snapshot"))?;
         self.record(EventKind::TaskSelected(TaskSelected {
             task: task.id,

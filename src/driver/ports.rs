@@ -7,9 +7,9 @@ use crate::engine::event::{
     PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled, RollbackFinished,
     RollbackStarted, StageStarted, VerifyFinished, VerifyStarted,
 };
-use crate::engine::id::{CommitId, Digest, ObjectId, RunId, TreeId};
+use crate::engine::id::{CommitId, Digest, ObjectId, RunId};
 use crate::engine::line::Proof;
-use crate::engine::state::{Attempt, Progress, State, Transaction};
+use crate::engine::state::{Attempt, Kept, Progress, State, Transaction};
 use crate::engine::task::{Mark, Task};
 use crate::engine::verdict::Verdict;
 
@@ -39,8 +39,8 @@ pub struct AskSelect<'state> {
     pub attempt: u32,
     /// Which attempt over the project's life.
     pub loop_number: u32,
-    /// The tree that changes are counted from, where an earlier pass was left uncommitted.
-    pub carried: Option<&'state TreeId>,
+    /// An earlier pass that was left uncommitted.
+    pub kept: Option<&'state Kept>,
 }
 
 /// The world, as the engine may ask it. One method per effect, so an answer of the wrong shape

@@ -12,7 +12,7 @@ use super::id::Seq;
 use super::reason;
 use super::report::Usage;
 use super::stage_end::{self, undo};
-use super::state::{After, Attempt, Ending, Mode, Planned, Run, State, Step};
+use super::state::{After, Attempt, Ending, Kept, Mode, Planned, Run, State, Step};
 use super::verdict::Verdict;
 
 /// Applies one event of the attempt in hand. `None`: it cannot happen here.
@@ -35,7 +35,9 @@ pub(super) fn advance(mut state: State, seq: Seq, kind: &EventKind) -> Option<St
     }
     attempt.step = next_step(run, &attempt, seq, kind)?;
     match (kind, &attempt.step) {
-        (EventKind::GatesJudged(data), Step::Close(_)) => state.kept = Some(data.tree.clone()),
+        (EventKind::GatesJudged(data), Step::Close(_)) => {
+            state.kept = Some(Kept { base: attempt.base.clone(), tree: data.tree.clone() });
+        }
         (EventKind::CommitFinished(_) | EventKind::Reconciled(_), Step::Close(_)) => {
             state.kept = None;
         }

@@ -21,9 +21,17 @@ pub struct State {
     pub(super) tasks: Vec<Task>,
     pub(super) progress: BTreeMap<TaskId, Progress>,
     pub(super) backlog: Option<BacklogDigest>,
-    /// A candidate that passed and was left uncommitted: the next attempt stands on it.
-    pub(super) kept: Option<TreeId>,
+    pub(super) kept: Option<Kept>,
     pub(super) mode: Mode,
+}
+
+/// A candidate that passed and was left uncommitted: the next attempt stands on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The commit under HEAD. Once HEAD is elsewhere, a person has taken over.
+    pub base: CommitId,
+    /// The candidate.
+    pub tree: TreeId,
 }
 
 /// What the log says the backlog's bytes are.
@@ -280,8 +288,8 @@ impl State {
         self.backlog.as_ref()
     }
 
-    /// A candidate that passed and was left uncommitted: the next attempt stands on it.
-    pub fn kept(&self) -> Option<&TreeId> {
+    /// The candidate that passed and was left uncommitted.
+    pub fn kept(&self) -> Option<&Kept> {
         self.kept.as_ref()
     }
 

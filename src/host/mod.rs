@@ -4,6 +4,7 @@ pub mod agents;
 pub mod clock;
 pub mod config;
 pub mod evidence;
+mod fence;
 pub mod files;
 pub mod git;
 pub mod lock;

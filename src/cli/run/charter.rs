@@ -14,7 +14,7 @@ use crate::engine::decide::{Decision, decide};
 use crate::engine::effect::Effect;
 use crate::engine::event::{BacklogLoaded, Event, EventKind, FORMAT};
 use crate::engine::fold::fold;
-use crate::engine::id::{AgentName, CommitId, Digest};
+use crate::engine::id::{AgentName, CommitId, Digest, TreeId};
 use crate::engine::state::State;
 use crate::host::agents::{self, Format};
 use crate::host::clock;
@@ -65,12 +65,13 @@ pub(super) fn draw_up(
     backlog: &Backlog,
 ) -> Result<Charter, Failure> {
     let kept = driver.state().kept().cloned();
+    driver.world.git().preflight()?;
+    let carried = driver.world.carried(kept.as_ref())?.cloned();
     let git = driver.world.git();
-    git.preflight()?;
     let (commit, branch) = git.head_commit()?;
     let branch = branch.map(|name| name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned());
     check_branch(&config.run.require_branch_prefix, branch.as_deref())?;
-    if !args.allow_dirty && !carries_only(git, kept.as_ref())? {
+    if !args.allow_dirty && !carries_only(git, carried.as_ref())? {
         refuse_dirt(&git.dirty()?)?;
     }
     let only = args.task.as_deref().map(|text| known_task(backlog, text)).transpose()?;
@@ -122,9 +123,9 @@ fn check_branch(prefix: &str, branch: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Whether the work tree differs from HEAD by exactly the candidate that an earlier run left.
-fn carries_only(git: &mut Git, kept: Option<&crate::engine::id::TreeId>) -> Result<bool, Failure> {
-    let Some(kept) = kept else { return Ok(false) };
-    let snapshot = git.snapshot("looper: before a run", Some(kept))?;
+fn carries_only(git: &mut Git, carried: Option<&TreeId>) -> Result<bool, Failure> {
+    let Some(carried) = carried else { return Ok(false) };
+    let snapshot = git.snapshot("looper: before a run", Some(carried))?;
     Ok(!snapshot.dirty)
 }
 

@@ -132,15 +132,9 @@ async fn work(
     }
     let mut driver = opened.driver(site, layout, lock)?;
     settle::settle(&mut driver, site).await?;
-    let parsed = read_backlog(site, &mut driver)?;
-    let charter = charter::draw_up(site, args, config, layout, &mut driver, &parsed.backlog)
-        .map_err(Failure::before_agents)?;
-    if !site.global.quiet {
-        eprint!("{}", banner::banner(layout, &charter, config));
-    }
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
-    drive(site, args, &mut driver, charter, &parsed.backlog, cancel).await
+    drive(site, args, config, layout, &mut driver, cancel).await
 }
 
 fn warn(site: &Site, text: &str) {
@@ -163,18 +157,21 @@ fn read_backlog(site: &Site, driver: &mut HostDriver) -> Result<Parsed, Failure>
     Ok(parsed)
 }
 
+/// Runs, and with `--wait` runs again after each limit: under terms that are read anew, because
+/// waiting is when people change things.
 async fn drive(
     site: &Site,
     args: &RunArgs,
+    config: &Config,
+    layout: &Layout,
     driver: &mut HostDriver,
-    charter: Charter,
-    backlog: &Backlog,
     mut cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let mut pause = PROBE.0;
-    let mut news = news::news(driver, &charter, backlog)?;
     loop {
-        let outcome = driver.run(charter.clone(), std::mem::take(&mut news)).await;
+        let (charter, news) =
+            begin(site, args, config, layout, driver).map_err(Failure::before_agents)?;
+        let outcome = driver.run(charter.clone(), news).await;
         driver.watch.0.finish();
         match outcome? {
             Outcome::Ended(ended) => {
@@ -192,7 +189,7 @@ async fn drive(
                     () = tokio::time::sleep(wait) => {}
                     () = cancel.cancelled() => return Ok(Exit::Interrupted),
                 }
-                news = news::news(driver, &charter, backlog)?;
+                driver.world.reload_backlog()?;
             }
             Outcome::Paused(paused) => {
                 tell_pause(&paused);
@@ -200,6 +197,23 @@ async fn drive(
             }
         }
     }
+}
+
+/// Checks everything that has to hold before an agent is called.
+fn begin(
+    site: &Site,
+    args: &RunArgs,
+    config: &Config,
+    layout: &Layout,
+    driver: &mut HostDriver,
+) -> Result<(Charter, News), Failure> {
+    let parsed = read_backlog(site, driver)?;
+    let charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
+    let news = news::news(driver, &charter, &parsed.backlog)?;
+    if !site.global.quiet {
+        eprint!("{}", banner::banner(layout, &charter, config));
+    }
+    Ok((charter, news))
 }
 
 fn wait_for(paused: &RunPaused, pause: Duration) -> Duration {

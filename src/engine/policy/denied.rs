@@ -223,6 +223,8 @@ impl Walk {
             Some(DEVICE)
         } else if place.is_system() || place.is_startup() {
             Some(SYSTEM)
+        } else if place.is_repository() {
+            Some(REPOSITORY)
         } else {
             None
         }
@@ -284,7 +286,8 @@ impl Walk {
 
 /// The words after those that only open or close a compound command.
 fn without_reserved(words: &[Word]) -> &[Word] {
-    const OPENING: [&str; 9] = ["!", "{", "if", "then", "elif", "else", "do", "while", "until"];
+    const OPENING: [&str; 10] =
+        ["!", "{", "if", "then", "elif", "else", "do", "while", "until", "coproc"];
     let reserved = |word: &Word| match &word.0[..] {
         [Part::Bare(text)] => OPENING.contains(&text.as_str()) || is_closing(word),
         _ => false,

@@ -156,6 +156,16 @@ impl Place {
         }
     }
 
+    /// Whether it belongs to git, or to the log that records what happens.
+    pub(super) fn is_repository(&self) -> bool {
+        match self {
+            Self::Project(parts) => {
+                parts.first().is_some_and(|part| matches!(part.as_str(), ".git" | ".looper"))
+            }
+            Self::Home(_) | Self::Root(_) | Self::Unknown => false,
+        }
+    }
+
     /// Whether what is written there runs at somebody's next login.
     pub(super) fn is_startup(&self) -> bool {
         match self {

@@ -71,6 +71,11 @@ use super::files_named_by;
 #[case("SUDO id", "privilege")]
 #[case("find . -exec sudo x {} \\;", "privilege")]
 #[case("2>/dev/null sudo x", "privilege")]
+#[case("watch 'sudo id'", "privilege")]
+#[case("watch -n 1 sudo id", "privilege")]
+#[case("env - sudo id", "privilege")]
+#[case("trap 'sudo id' EXIT", "privilege")]
+#[case("coproc sudo id", "privilege")]
 #[case("sudo", "privilege")]
 #[case("pkexec x", "privilege")]
 // Removal.
@@ -189,6 +194,9 @@ use super::files_named_by;
 #[case("npm publish", "publish")]
 #[case("docker push me/image", "publish")]
 #[case("twine upload dist/x", "publish")]
+#[case("rm -rf .git", "repository")]
+#[case("echo x > .git/hooks/pre-commit", "repository")]
+#[case("cd src && rm ../.looper/events.jsonl", "repository")]
 #[case("git reset --hard", "repository")]
 #[case("git reset --hard HEAD~1 && make", "repository")]
 #[case("git clean -fdx", "repository")]
@@ -305,6 +313,9 @@ fn a_command_is_denied(#[case] command: &str, #[case] rule: &str) {
 #[case("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done")]
 #[case("eval a; eval b; eval c; eval d; eval e; eval f; eval g; eval h; eval i")]
 #[case("echo 'unbalanced")]
+#[case("trap 'rm -f log' EXIT")]
+#[case("cat .git/HEAD")]
+#[case("rm -f .gitignore.bak")]
 fn a_command_only_looks_denied(#[case] command: &str) {
     assert_eq!(denied(command), None);
 }

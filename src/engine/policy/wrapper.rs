@@ -85,6 +85,9 @@ pub(super) fn inner<'a>(mut words: &'a [Word], known: &Known) -> Inner<'a> {
         if name == "eval" {
             return Inner::Text(texts[1..].join(" "));
         }
+        if name == "trap" {
+            return texts.into_iter().nth(1).map_or(Inner::Nothing, Inner::Text);
+        }
         if SHELLS.contains(&name.as_str()) {
             return shell_text(&texts).map_or(Inner::Program(words), Inner::Text);
         }
@@ -99,6 +102,9 @@ pub(super) fn inner<'a>(mut words: &'a [Word], known: &Known) -> Inner<'a> {
         if let Some(text) = text {
             return Inner::Text(text);
         }
+        if name == "watch" {
+            return Inner::Text(texts.get(next..).unwrap_or_default().join(" "));
+        }
         words = words.get(next..).unwrap_or_default();
     }
     Inner::Nothing
@@ -109,7 +115,7 @@ fn skip(wrapper: &Wrapper, texts: &[String]) -> (usize, Option<String>) {
     let mut at = 1;
     let mut operands = wrapper.operands;
     while let Some(text) = texts.get(at) {
-        if text == "--" {
+        if text == "--" || text == "-" && wrapper.name == "env" {
             at += 1;
         } else if let Some(letters) = text.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             let value = letters.find(|letter| wrapper.short.contains(letter));

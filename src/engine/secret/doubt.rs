@@ -1,7 +1,7 @@
 //! Reasons to believe that a match is no secret.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::rules::Doubt;
 
@@ -20,7 +20,7 @@ const PLACEHOLDERS: [&str; 14] = [
     "replace",
     "insert",
     "****",
-    "....",
+    "...",
 ];
 
 /// Words that passwords of tests and manuals hold, besides those.
@@ -111,6 +111,7 @@ fn is_random(text: &str) -> bool {
         && !is_made_of_words(text)
         && !is_uuid(text)
         && !is_series(text)
+        && !hides_placeholder(text)
 }
 
 /// How many of lower case, upper case, digits and other characters occur.
@@ -150,11 +151,23 @@ fn is_template(text: &str) -> bool {
 /// Whether it consists of words and numbers: a name, a key of a translation, a path.
 fn is_made_of_words(text: &str) -> bool {
     let is_word = |part: &str| {
-        part.bytes().all(|byte| byte.is_ascii_alphabetic())
+        let stem = part.trim_end_matches(|char: char| char.is_ascii_digit());
+        let is_name = stem.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let digits = part.len() - stem.len();
+        is_name && (digits == 0 || stem.len() >= 4 && digits <= 2)
             || part.len() <= 4 && !part.bytes().any(|byte| byte.is_ascii_uppercase())
     };
     text.contains(|char: char| char.is_ascii_punctuation())
         && text.split(|char: char| !char.is_ascii_alphanumeric()).all(is_word)
+}
+
+/// Whether it is `user:password` of a manual in Base64.
+fn hides_placeholder(text: &str) -> bool {
+    STANDARD_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .is_some_and(|inner| is_placeholder_word(&inner))
 }
 
 fn is_uuid(text: &str) -> bool {

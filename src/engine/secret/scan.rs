@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::doubt::stands;
 use super::key_block::KeyBlock;
-use super::rules::{PATTERNS, RULES, SET};
+use super::rules::{PATTERNS, RULES};
 
 /// How many findings a scan reports. Nobody reads more, and one decides already.
 const HITS_MAX: usize = 1000;
@@ -56,9 +56,8 @@ pub(super) struct Part {
 /// Every stretch in these whole lines, in order and without overlaps.
 pub(super) fn parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
     let mut parts = key_parts(text, block);
-    for index in SET.matches(text) {
-        let rule = &RULES[index];
-        for captures in PATTERNS[index].captures_iter(text) {
+    for (rule, pattern) in RULES.iter().zip(PATTERNS.iter()) {
+        for captures in pattern.captures_iter(text) {
             let secret = captures.get(1).map_or(0..0, |group| group.range());
             if stands(&text[secret.clone()], rule.doubt) {
                 parts.push(Part { span: secret, rule: rule.name, continues: false });

@@ -11,7 +11,7 @@ use crate::engine::policy::secret_path;
 use crate::engine::secret::redact;
 use crate::engine::text::{escape, path_line};
 use crate::engine::verdict::Verdict;
-use crate::host::prompts::fence::Block;
+use crate::host::fence::Block;
 
 /// What is shown of a command's output. The log names the object that has all of it.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -261,4 +261,133 @@ fn results(runs: &[CommandRun<'_>], timeout_s: u64) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, EvidenceDir) {
+        let state = tempfile::tempdir().unwrap();
+        let folder = EvidenceDir::create(state.path(), 3).unwrap();
+        (state, folder)
+    }
+
+    fn read(folder: &EvidenceDir, name: &str) -> String {
+        fs::read_to_string(folder.path().join(name)).unwrap()
+    }
+
+    fn run(command: &str, exit_code: Option<i32>, timed_out: bool) -> CommandRun<'_> {
+        CommandRun { command, exit_code, timed_out, duration_ms: 12, output: b"out\n```\n" }
+    }
+
+    fn path(bytes: &[u8]) -> RepoPath {
+        RepoPath::new(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_document_has_its_file() {
+        let (_state, folder) = folder();
+        for (document, name) in [
+            (Document::Plan, "plan.md"),
+            (Document::PlanCritique, "plan_critique.md"),
+            (Document::ImplSummary, "impl_summary.md"),
+            (Document::ImplCritique, "impl_critique.md"),
+        ] {
+            folder.document(document, name.as_bytes()).unwrap();
+            assert_eq!(read(&folder, name), name);
+        }
+        folder.proposal(Verdict::ScopeExpand, "more").unwrap();
+        assert_eq!(read(&folder, "scope_expand_proposal.md"), "more");
+        assert_eq!(folder.relative(), "evidence/loop-3");
+        assert!(folder.path().ends_with(folder.relative()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+    }
+
+    #[test]
+    fn paths_are_one_per_line_and_secrets_stay_out() {
+        let (_state, folder) = folder();
+        let token = ["gh", "p_", "R4nd0mR4nd0mR4nd0mR4nd0mR4nd0mR4nd0m"].concat();
+        let changed = [path(b"src/a b.rs"), path(b"a\nb"), path(b"bad\xff"), path(b".env")];
+        let finding =
+            SecretFinding { path: path(b"src/a b.rs"), line: 7, rule: "github_token".to_owned() };
+        folder
+            .change(&Change {
+                changed: &changed,
+                out_of_scope: &changed[1..2],
+                secrets: &[finding],
+                diff_stat: b" 1 file changed\n",
+                diff: format!("+{token}\n+bin\u{0}ary\n").as_bytes(),
+            })
+            .unwrap();
+        let want = "src/a b.rs\n\"a\\nb\"\n\"bad\\377\"\n.env\n";
+        assert_eq!(read(&folder, "changed_files.txt"), want);
+        assert_eq!(read(&folder, "out_of_scope.txt"), "\"a\\nb\"\n");
+        assert_eq!(
+            read(&folder, "secret_paths.txt"),
+            ".env\tan environment file\nsrc/a b.rs\tline 7: github_token\n"
+        );
+        assert_eq!(read(&folder, "diff_stat.txt"), " 1 file changed\n");
+        assert_eq!(read(&folder, "diff.patch"), "+[redacted: github_token]\n+bin\0ary\n");
+    }
+
+    #[test]
+    fn exit_codes_can_be_read_by_scripts() {
+        let (_state, folder) = folder();
+        let commands = ["make test".to_owned(), "a\nb".to_owned()];
+        folder.verify_commands(&commands).unwrap();
+        assert_eq!(read(&folder, "verify_commands.txt"), "make test\na\\nb\n");
+        let runs = [
+            run("make test", Some(0), false),
+            run("make test", Some(2), false),
+            run("a\nb", None, true),
+            run("c", None, false),
+        ];
+        folder.verify_results(&runs, 300).unwrap();
+        assert_eq!(
+            read(&folder, "verify_exit_codes.txt"),
+            "command_1=PASS exit=0\ncommand_1_run_2=FAIL exit=2\n\
+             command_2=TIMEOUT exit=124 timeout=300\ncommand_3=FAIL exit=signal\n"
+        );
+        insta::assert_snapshot!(read(&folder, "verify_results.md"));
+    }
+
+    #[test]
+    fn a_folder_can_be_written_again() {
+        let (state, folder) = folder();
+        folder.document(Document::Plan, b"first, longer").unwrap();
+        let again = EvidenceDir::create(state.path(), 3).unwrap();
+        again.document(Document::Plan, b"second").unwrap();
+        assert_eq!(read(&folder, "plan.md"), "second");
+    }
+
+    #[test]
+    fn planted_links_lead_nowhere() {
+        let (state, folder) = folder();
+        let outside = tempfile::tempdir().unwrap();
+        let treasure = outside.path().join("treasure");
+        fs::write(&treasure, "mine").unwrap();
+        symlink(&treasure, folder.path().join("plan.md")).unwrap();
+        symlink(&treasure, folder.path().join(".impl_summary.md.draft")).unwrap();
+        symlink(outside.path(), state.path().join("evidence/loop-4")).unwrap();
+        symlink(&treasure, state.path().join("progress_window.md")).unwrap();
+        folder.document(Document::Plan, b"plan").unwrap();
+        folder.document(Document::ImplSummary, b"summary").unwrap();
+        let next = EvidenceDir::create(state.path(), 4).unwrap();
+        next.document(Document::Plan, b"plan").unwrap();
+        write_progress_window(state.path(), "window").unwrap();
+        assert_eq!(fs::read_to_string(&treasure).unwrap(), "mine");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(state.path().join("progress_window.md")).unwrap(), "window");
+    }
+
+    #[test]
+    fn an_error_names_the_file() {
+        let (_state, folder) = folder();
+        fs::create_dir(folder.path().join("plan.md")).unwrap();
+        let error = folder.document(Document::Plan, b"x").unwrap_err().to_string();
+        assert!(error.starts_with("cannot write ") && error.ends_with("loop-3/plan.md"), "{error}");
+    }
 }

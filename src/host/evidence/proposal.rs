@@ -6,7 +6,7 @@ use crate::engine::policy::secret_path;
 use crate::engine::task::Task;
 use crate::engine::text::{one_line, path_line};
 use crate::engine::verdict::Verdict;
-use crate::host::prompts::fence::{Block, code};
+use crate::host::fence::{Block, code};
 
 /// How many of the critic's items are listed. A person reads the critique for more.
 const ITEMS_MAX: usize = 50;

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::fence::{Block, code};
 use super::input::{Brief, ImplCritic, Implementer, PlanCritic, Prompt};
 use crate::engine::charter::{GateId, Stage};
 use crate::engine::id::RepoPath;
 use crate::engine::text::{one_line, path_line};
 use crate::engine::verdict::Verdict;
 use crate::host::evidence::CommandRun;
+use crate::host::fence::{Block, code};
 
 // Bytes of each part. Together they stay below the size of a prompt that fits into one argument of
 // a program.

@@ -4,7 +4,6 @@
 //! so a replaced template cannot forget to quote. The first two lines are not the template's.
 
 mod context;
-pub(crate) mod fence;
 mod input;
 mod render;
 mod sample;

@@ -11,12 +11,12 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::context::{Context, title};
-use super::fence::without_rulings;
 use super::input::Prompt;
 use super::sample;
 use crate::engine::secret::redact;
 use crate::engine::task::Task;
 use crate::engine::text::one_line;
+use crate::host::fence::without_rulings;
 
 /// The longest prompt, in bytes. Linux takes 128 KiB for one argument of a program, and some agents
 /// take their prompt as an argument.

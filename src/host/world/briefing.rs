@@ -1,5 +1,6 @@
 //! What agents are told: artefacts by their names in the log, turned into prompts.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use super::error::WorldError;
@@ -13,8 +14,11 @@ use crate::host::prompts::{Brief, ImplCritic, Implementer, PlanCritic, Prompt, R
 /// How much of an artefact is read for a prompt, in bytes. Prompts show less.
 pub(super) const ARTEFACT_BYTES_MAX: u64 = 1 << 20;
 
-/// How much of one command's output is read for a prompt, in bytes.
-const OUTPUT_BYTES_MAX: u64 = 8 << 20;
+/// How much of the beginning and of the end of a command's output people and agents see, in bytes.
+const PREVIEW_BYTES: (u64, usize) = (48 << 10, 16 << 10);
+
+/// How much is read at once, in bytes.
+const CHUNK: usize = 64 << 10;
 
 /// Texts that a brief borrows from.
 struct Background {
@@ -62,6 +66,32 @@ impl HostWorld {
         Ok(id.map(read).transpose()?)
     }
 
+    /// The beginning and the end of an object, in bounded memory.
+    pub(super) fn preview(&self, id: &ObjectId) -> Result<Vec<u8>, WorldError> {
+        let failed = || WorldError::io("read", self.layout.objects().join(id.as_str()));
+        let (head_bytes, tail_bytes) = PREVIEW_BYTES;
+        let mut reader = self.objects.reader(id)?;
+        let mut text = vec![];
+        reader.by_ref().take(head_bytes).read_to_end(&mut text).map_err(failed())?;
+        let (mut tail, mut total, mut chunk) = (vec![], 0_u64, vec![0; CHUNK]);
+        loop {
+            let count = reader.read(&mut chunk).map_err(failed())?;
+            if count == 0 {
+                break;
+            }
+            total += count as u64;
+            tail.extend_from_slice(&chunk[..count]);
+            let spare = tail.len().saturating_sub(tail_bytes);
+            tail.drain(..spare);
+        }
+        let left_out = total - tail.len() as u64;
+        if left_out > 0 {
+            text.extend_from_slice(format!("\n[{left_out} bytes left out]\n").as_bytes());
+        }
+        text.extend_from_slice(&tail);
+        Ok(text)
+    }
+
     pub(super) fn planner_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
         let background = self.background(ask);
         Ok(self.prompts.render(&Prompt::Planner(&background.brief(ask)))?)
@@ -107,7 +137,7 @@ impl HostWorld {
             Some(verified) => verified
                 .commands
                 .iter()
-                .map(|run| self.objects.get(&run.output, OUTPUT_BYTES_MAX * 2))
+                .map(|run| self.preview(&run.output))
                 .collect::<Result<_, _>>()?,
         };
         let commands: Option<Vec<CommandRun<'_>>> = verified.as_ref().map(|verified| {

@@ -11,8 +11,8 @@ use super::host_log::SharedTip;
 use super::record::{Current, Past};
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
-use crate::engine::id::CommitId;
-use crate::engine::state::Transaction;
+use crate::engine::id::{CommitId, TreeId};
+use crate::engine::state::{Kept, Transaction};
 use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
 use crate::host::lock::Lock;
 use crate::host::objects::Objects;
@@ -62,6 +62,8 @@ pub struct HostWorld {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) frozen: Option<Frozen>,
     pub(super) loop_number: u32,
+    /// The implementer's words, until nobody can read them early any more.
+    pub(super) summary: Option<String>,
     pub(super) current: Option<Current>,
     pub(super) past: VecDeque<Past>,
     lock: Lock,
@@ -88,6 +90,7 @@ impl HostWorld {
             snapshot: None,
             frozen: None,
             loop_number: 0,
+            summary: None,
             current: None,
             past: VecDeque::new(),
             lock: parts.lock,
@@ -107,6 +110,15 @@ impl HostWorld {
     /// The backlog, between two runs of the loop.
     pub fn backlog(&mut self) -> &mut BacklogFile {
         &mut self.backlog
+    }
+
+    /// Reads the backlog again: between two runs people may have changed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn reload_backlog(&mut self) -> Result<(), WorldError> {
+        self.backlog = BacklogFile::open(self.backlog.path())?;
+        Ok(())
     }
 
     /// Evidence.
@@ -201,6 +213,16 @@ impl HostWorld {
             self.git.clean_to(&snapshot, &frozen)?;
         }
         Ok(self.objects.sync()?)
+    }
+
+    /// The tree that changes are counted from, where an earlier pass was left uncommitted and HEAD
+    /// is where it was then.
+    pub fn carried<'kept>(
+        &self,
+        kept: Option<&'kept Kept>,
+    ) -> Result<Option<&'kept TreeId>, WorldError> {
+        let (head, _) = self.git.head_commit()?;
+        Ok(kept.filter(|kept| kept.base == head).map(|kept| &kept.tree))
     }
 
     /// After a crash, only what an agent can have done to HEAD is undone.

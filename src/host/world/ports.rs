@@ -61,7 +61,8 @@ impl World for HostWorld {
         self.loop_number = ask.loop_number;
         self.frozen = None;
         let label = format!("looper: before task {}, attempt {}", ask.task.id, ask.attempt);
-        let snapshot = self.git.snapshot(&label, ask.carried)?;
+        let carried = self.carried(ask.kept)?;
+        let snapshot = self.git.snapshot(&label, carried)?;
         let taken = Taken { base: snapshot.base.clone(), id: snapshot.id.clone() };
         self.snapshot = Some(snapshot);
         self.record_selection(ask)?;
@@ -99,7 +100,8 @@ impl World for HostWorld {
     ) -> Result<Reply<ImplementFinished>, WorldError> {
         let prompt = self.implementer_prompt(ask)?;
         let called = got!(self.call(ask, call, Stage::Implement, &prompt).await?);
-        self.record_message(Document::ImplSummary, called.message.as_ref())?;
+        // The change's critic must not find the implementer's words: they are written in the end.
+        self.summary = called.message.as_ref().map(|message| message.text.clone());
         let mut change = NoChange::default();
         if matches!(called.class, Class::Ok | Class::Empty) {
             let snapshot = self.snapshot(&ask.attempt.snapshot)?;
@@ -159,6 +161,7 @@ impl World for HostWorld {
         commit: &CommitStarted,
         message: &str,
     ) -> Result<CommitPrepared, WorldError> {
+        self.record_summary()?;
         let (seconds, offset_minutes) = clock::seconds_and_offset(clock::now());
         let when = git::When { seconds, offset_minutes };
         let made = self.git.prepare_commit(&commit.base, &commit.tree, message, when)?;
@@ -200,6 +203,7 @@ impl World for HostWorld {
         ask: Ask<'_>,
         rollback: &RollbackStarted,
     ) -> Result<RollbackFinished, WorldError> {
+        self.record_summary()?;
         let snapshot = self.snapshot(&rollback.to)?;
         self.check_head(ask, &snapshot)?;
         let Restored { mut restored, mut removed, rescued, .. } = self.git.rollback(&snapshot)?;
@@ -257,6 +261,10 @@ impl World for HostWorld {
 
     fn write_mark(&mut self, mark: &Mark) -> Result<(), WorldError> {
         self.record_mark(mark);
+        // Whatever was written in the last moment is kept before it is overwritten.
+        if let Some(found) = self.backlog.difference()? {
+            self.objects.put(&found)?;
+        }
         self.backlog.write(mark)
     }
 

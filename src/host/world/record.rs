@@ -123,6 +123,11 @@ impl HostWorld {
         Ok(self.evidence_dir()?.document(document, message.text.as_bytes())?)
     }
 
+    pub(super) fn record_summary(&mut self) -> Result<(), WorldError> {
+        let Some(summary) = self.summary.take() else { return Ok(()) };
+        Ok(self.evidence_dir()?.document(Document::ImplSummary, summary.as_bytes())?)
+    }
+
     /// What the event says about a frozen change, and what people can read about it.
     pub(super) fn record_change(
         &mut self,
@@ -179,7 +184,7 @@ impl HostWorld {
         ask: Ask<'_>,
         finished: &VerifyFinished,
     ) -> Result<(), WorldError> {
-        let read = |run: &CommandResult| self.objects.get(&run.output, ARTEFACT_BYTES_MAX * 16);
+        let read = |run: &CommandResult| self.preview(&run.output);
         let outputs: Vec<Vec<u8>> = finished.commands.iter().map(read).collect::<Result<_, _>>()?;
         let runs: Vec<CommandRun<'_>> = finished
             .commands

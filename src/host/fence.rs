@@ -18,6 +18,9 @@ const QUOTE: &str = "> ";
 /// The longest row of backticks that is shown as it is; a fence is one longer than the longest.
 const TICKS_MAX: usize = 16;
 
+/// Characters of the longest token that is looked for where a line is cut.
+const TOKEN_MAX: usize = 512;
+
 /// Text in a fence that nothing in it can close.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -47,7 +50,10 @@ impl Block {
 
 /// A word or a line as a code span: it cannot end early.
 pub(crate) fn code(text: &str, chars_max: usize) -> String {
-    let mut text: String = escape(text, &[]).into_owned();
+    // So much more that a token which begins before the cut is seen whole.
+    let end = text.char_indices().nth(chars_max + TOKEN_MAX).map_or(text.len(), |(end, _)| end);
+    let clean = redact(&text.as_bytes()[..end]);
+    let mut text: String = escape(&String::from_utf8_lossy(&clean), &[]).into_owned();
     if let Some((cut, _)) = text.char_indices().nth(chars_max) {
         text.truncate(cut);
         text.push('…');
