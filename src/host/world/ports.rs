@@ -161,7 +161,6 @@ impl World for HostWorld {
         commit: &CommitStarted,
         message: &str,
     ) -> Result<CommitPrepared, WorldError> {
-        self.record_summary()?;
         let (seconds, offset_minutes) = clock::seconds_and_offset(clock::now());
         let when = git::When { seconds, offset_minutes };
         let made = self.git.prepare_commit(&commit.base, &commit.tree, message, when)?;
@@ -203,6 +202,7 @@ impl World for HostWorld {
         ask: Ask<'_>,
         rollback: &RollbackStarted,
     ) -> Result<RollbackFinished, WorldError> {
+        self.loop_number = ask.attempt.loop_number;
         self.record_summary()?;
         let snapshot = self.snapshot(&rollback.to)?;
         self.check_head(ask, &snapshot)?;
@@ -250,6 +250,7 @@ impl World for HostWorld {
         verdict: Verdict,
         critique: Option<&ObjectId>,
     ) -> Result<ProposalRecorded, WorldError> {
+        self.loop_number = ask.attempt.loop_number;
         let proposal = self.record_proposal(ask, verdict, critique)?;
         let (task, attempt) = (ask.attempt.task.id.clone(), ask.attempt.number);
         Ok(ProposalRecorded { task, attempt, verdict, proposal })
@@ -260,6 +261,7 @@ impl World for HostWorld {
     }
 
     fn write_mark(&mut self, mark: &Mark) -> Result<(), WorldError> {
+        self.record_summary()?;
         self.record_mark(mark);
         // Whatever was written in the last moment is kept before it is overwritten.
         if let Some(found) = self.backlog.difference()? {
