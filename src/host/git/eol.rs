@@ -189,8 +189,7 @@ impl Statistics {
 }
 
 fn has_text_crlf(stored: &[u8]) -> bool {
-    let Some(first) = stored.iter().position(|byte| *byte == b'\r') else { return false };
-    let statistics = Statistics::of(&stored[first..]);
+    let statistics = Statistics::of(stored);
     !statistics.is_binary() && statistics.crlf > 0
 }
 

@@ -8,13 +8,24 @@ use super::error::{GitError, Refusal};
 use super::index::{Index, IndexEntry};
 use super::mirror::Node;
 use super::oid::{Entry, Oid, mode};
-use super::publish::{IndexLock, When, stat_of};
+use super::publish::{Identity, IndexLock, When, stat_of};
 use super::repo::{CommitParts, Repo, Target};
 use super::scan::{Access, Depth};
 use super::tracked::Tracked;
 use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, RepoPath};
+
+/// The commit that a new repository begins with.
+#[derive(Clone, Debug)]
+pub struct First<'a> {
+    /// Its message.
+    pub message: &'a str,
+    /// When.
+    pub when: When,
+    /// Who makes it; nothing for whoever git is configured for.
+    pub identity: Option<Identity>,
+}
 
 impl Git {
     /// Makes a repository in `root` and commits what is there and not ignored. Repositories inside
@@ -26,15 +37,17 @@ impl Git {
     pub fn init_repo(
         root: &Path,
         excluded: &[RepoPath],
-        message: &str,
-        when: When,
+        first: &First<'_>,
     ) -> Result<(Self, CommitId), GitError> {
         if root.join(".git").symlink_metadata().is_ok() {
             let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             return Err(GitError::io("make a repository in", root, source));
         }
+        let who = match &first.identity {
+            Some(identity) => (identity.name.clone(), identity.email.clone()),
+            None => Repo::default_identity().ok_or(Refusal::NoIdentity)?,
+        };
         let mut git = Self::with(Repo::init(root)?, root, excluded)?;
-        let [author, committer] = git.repo.identities().ok_or(Refusal::NoIdentity)?;
         let index = git.read_index()?;
         let tracked = Tracked::new(&git.repo, Oid::EMPTY_TREE, index)?;
         let top = git.look(&Sight {
@@ -66,11 +79,11 @@ impl Git {
         let commit = git.repo.commit(&CommitParts {
             tree: tree::edit(&git.repo, Oid::EMPTY_TREE, &edits)?,
             parent: None,
-            author: (&author.0, &author.1),
-            committer: (&committer.0, &committer.1),
-            time: when.seconds,
-            offset_minutes: when.offset_minutes,
-            message,
+            author: (&who.0, &who.1),
+            committer: (&who.0, &who.1),
+            time: first.when.seconds,
+            offset_minutes: first.when.offset_minutes,
+            message: first.message,
         })?;
         let branch = git.repo.head()?.branch.unwrap_or_else(|| "HEAD".to_owned());
         let lock = IndexLock::take(&git, &index)?;

@@ -61,6 +61,7 @@ pub use dirty::Dirt;
 pub use error::{Blame, GitError, LibraryError, Refusal};
 pub use freeze::{Change, ChangeKind, Frozen, Special};
 pub use guard::Rescue;
+pub use init::First;
 pub use mirror::SpecialKind;
 pub use publish::{Identity, Prepared, Published, When};
 pub use recover::At;

@@ -364,6 +364,13 @@ impl Repo {
         Some([author, self.inner.committer_from_env().ok().and_then(read)?])
     }
 
+    /// Name and address of whoever works on this machine, without any repository.
+    pub(super) fn default_identity() -> Option<(String, String)> {
+        let config = git2::Config::open_default().ok()?.snapshot().ok()?;
+        let pair = (config.get_string("user.name").ok()?, config.get_string("user.email").ok()?);
+        (!pair.0.is_empty() && !pair.1.is_empty()).then_some(pair)
+    }
+
     /// An attribute of a path by the attribute files as they are now.
     pub(super) fn attr(&self, path: &[u8], name: &str) -> Result<Attr, GitError> {
         let found = self

@@ -128,7 +128,8 @@ impl<'a> Restorer<'a> {
             return rustix::fs::chmodat(fd, name, mode, AtFlags::empty())
                 .map_err(self.failed("set the mode of"));
         }
-        if !matches!(is, Some(Node::File(_)) | None) {
+        // Nothing in sight can still be a directory of ignored files, which the attempt made.
+        if !matches!(is, Some(Node::File(_))) {
             self.remove(fd, name)?;
         }
         let (_, content) = self.git.repo.read(raw)?;

@@ -24,7 +24,8 @@ pub struct Git {
     pub(super) repo: Repo,
     pub(super) root: PathBuf,
     root_fd: OwnedFd,
-    git_dir: Stamp,
+    /// Held open: while it is, no other directory can get its number.
+    git_dir: OwnedFd,
     pub(super) excluded: Vec<RepoPath>,
     pub(super) top: Option<Arc<Dir>>,
     pub(super) rules: Rules,
@@ -70,9 +71,8 @@ impl Git {
             return Err(Refusal::NotTheTop { path, top: top.to_owned() }.into());
         }
         let root_fd = disk::open_root(root).map_err(|error| GitError::io("open", root, error))?;
-        let git_dir = repo.git_dir().to_owned();
-        let git_dir = disk::stat(&root_fd, path_bytes(&git_dir))
-            .map_err(|error| GitError::io("look at", &git_dir, error))?;
+        let git_dir = disk::open_root(repo.git_dir())
+            .map_err(|error| GitError::io("open", repo.git_dir(), error))?;
         Ok(Self {
             repo,
             root: path,
@@ -110,10 +110,10 @@ impl Git {
     pub(super) fn check_alive(&self) -> Result<(), GitError> {
         let path = self.repo.git_dir();
         let now = disk::stat(&self.root_fd, path_bytes(path)).ok();
-        let same = now.is_some_and(|now| {
-            now.is_dir() && now.ino == self.git_dir.ino && now.dev == self.git_dir.dev
-        });
-        if same && self.repo.common_dir().join("objects").is_dir() {
+        let opened =
+            disk::stat_open(&self.git_dir).map_err(|error| GitError::io("look at", path, error))?;
+        let same = |now: Stamp| now.ino == opened.ino && now.dev == opened.dev;
+        if now.is_some_and(same) && self.repo.common_dir().join("objects").is_dir() {
             return Ok(());
         }
         Err(GitError::Lost { path: path.to_owned() })
