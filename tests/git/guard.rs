@@ -14,17 +14,17 @@ fn whats(rescued: &[Rescue]) -> Vec<&str> {
 }
 
 #[rstest]
-#[case::hook(|it: &Fixture| it.write(".git/hooks/pre-commit", "evil"), &["common/hooks/pre-commit"])]
-#[case::hook_removed(|it: &Fixture| it.remove(".git/hooks/post-merge"), &["common/hooks/post-merge"])]
-#[case::hook_mode(|it: &Fixture| it.chmod(".git/hooks/post-merge", 0o600), &["common/hooks/post-merge"])]
-#[case::hooks_become_a_link(|it: &Fixture| { it.remove(".git/hooks"); it.link(".git/hooks", "/tmp"); }, &["common/hooks", "common/hooks/post-merge"])]
-#[case::config(|it: &Fixture| { it.git(&["config", "core.fsmonitor", "evil"]); }, &["common/config"])]
-#[case::config_removed(|it: &Fixture| it.remove(".git/config"), &["common/config"])]
-#[case::exclude(|it: &Fixture| it.write(".git/info/exclude", "*"), &["common/info/exclude"])]
-#[case::attributes(|it: &Fixture| it.write(".git/info/attributes", "* -text"), &["common/info/attributes"])]
-#[case::alternates(|it: &Fixture| it.write(".git/objects/info/alternates", "/tmp\n"), &["common/objects/info/alternates"])]
-#[case::grafts(|it: &Fixture| it.write(".git/info/grafts", ""), &["common/info/grafts"])]
-#[case::worktree_config(|it: &Fixture| it.write(".git/config.worktree", ""), &["own/config.worktree"])]
+#[case::hook(|it: &Fixture| it.write(".git/hooks/pre-commit", "evil"), &[".git/hooks/pre-commit"])]
+#[case::hook_removed(|it: &Fixture| it.remove(".git/hooks/post-merge"), &[".git/hooks/post-merge"])]
+#[case::hook_mode(|it: &Fixture| it.chmod(".git/hooks/post-merge", 0o600), &[".git/hooks/post-merge"])]
+#[case::hooks_become_a_link(|it: &Fixture| { it.remove(".git/hooks"); it.link(".git/hooks", "/tmp"); }, &[".git/hooks", ".git/hooks/post-merge"])]
+#[case::config(|it: &Fixture| { it.git(&["config", "core.fsmonitor", "evil"]); }, &[".git/config"])]
+#[case::config_removed(|it: &Fixture| it.remove(".git/config"), &[".git/config"])]
+#[case::exclude(|it: &Fixture| it.write(".git/info/exclude", "*"), &[".git/info/exclude"])]
+#[case::attributes(|it: &Fixture| it.write(".git/info/attributes", "* -text"), &[".git/info/attributes"])]
+#[case::alternates(|it: &Fixture| it.write(".git/objects/info/alternates", "/tmp\n"), &[".git/objects/info/alternates"])]
+#[case::grafts(|it: &Fixture| it.write(".git/info/grafts", ""), &[".git/info/grafts"])]
+#[case::worktree_config(|it: &Fixture| it.write(".git/config.worktree", ""), &[".git/config.worktree"])]
 #[case::branch(|it: &Fixture| { it.git(&["branch", "x"]); }, &["refs/heads/x"])]
 #[case::other_branch_moved(|it: &Fixture| { it.git(&["branch", "-f", "other", "HEAD~"]); }, &["refs/heads/other"])]
 #[case::other_branch_deleted(|it: &Fixture| { it.git(&["branch", "-D", "other"]); }, &["refs/heads/other"])]
@@ -37,7 +37,7 @@ fn whats(rescued: &[Rescue]) -> Vec<&str> {
 #[case::anchor(|it: &Fixture| { it.git(&["update-ref", "refs/looper/log", "HEAD"]); }, &["refs/looper/log"])]
 #[case::flags(|it: &Fixture| { it.git(&["update-index", "--assume-unchanged", "README"]); }, &["index"])]
 #[case::added(|it: &Fixture| { it.write("n", ""); it.git(&["add", "n"]); }, &["index"])]
-#[case::lock(|it: &Fixture| it.write(".git/index.lock", ""), &["index.lock"])]
+#[case::lock(|it: &Fixture| it.write(".git/index.lock", ""), &[".git/index.lock"])]
 #[case::ref_lock(|it: &Fixture| { it.git(&["branch", "-f", "other", "HEAD~"]); it.write(".git/refs/heads/other.lock", ""); }, &["refs/heads/other"])]
 #[case::status_alone(|it: &Fixture| { it.write("README", "x"); it.git(&["status"]); }, &[])]
 #[case::gc(|it: &Fixture| { it.git(&["gc", "-q"]); }, &[])]
@@ -87,7 +87,7 @@ fn what_is_put_back_is_kept() {
         assert!(found.put_back);
         found.kept.clone().unwrap()
     };
-    let hook = kept("common/hooks/pre-push");
+    let hook = kept(".git/hooks/pre-push");
     assert_eq!(
         fixture.git(&["show", &format!("{hook}:new/common/hooks/pre-push")]),
         "agent's hook"

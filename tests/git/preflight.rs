@@ -114,3 +114,15 @@ fn a_directory_becomes_a_repository() {
     fixture.fsck();
     assert!(Git::init_repo(&fixture.root, &excluded, &first).is_err());
 }
+
+#[rstest]
+#[case::locked(|it: &Fixture| it.write(".git/index.lock", ""), |one: &Refusal| matches!(one, Refusal::IndexLocked { .. }))]
+#[case::too_large(|it: &Fixture| std::fs::File::create(it.at("huge")).unwrap().set_len((1 << 30) + 1).unwrap(), |one: &Refusal| matches!(one, Refusal::TooLarge { path, .. } if path.as_str() == Some("huge")))]
+fn no_attempt_begins_that_could_not_be_undone(#[case] edit: Edit, #[case] want: Test) {
+    let fixture = Fixture::new();
+    edit(&fixture);
+    match fixture.open().snapshot("attempt 1", None).unwrap_err() {
+        GitError::Refused(refusal) => assert!(want(&refusal), "{refusal:?}"),
+        error => panic!("{error:?}"),
+    }
+}

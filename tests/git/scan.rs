@@ -49,6 +49,12 @@ fn unchanged_files_are_not_read() {
     assert_eq!(fixture.status(), "");
 }
 
+/// How long this thread ran on a processor.
+fn cpu_ms() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
+}
+
 /// Prints what a scan costs. Run with `--ignored --nocapture`.
 #[test]
 #[ignore = "measures, and asserts nothing"]
@@ -56,9 +62,10 @@ fn cost_of_a_scan() {
     let fixture = large();
     settle();
     let time = |what: &str, run: &mut dyn FnMut()| {
-        let before = std::time::Instant::now();
+        let (wall, cpu) = (std::time::Instant::now(), cpu_ms());
         run();
-        eprintln!("{what}: {:.1} ms", before.elapsed().as_secs_f64() * 1e3);
+        let wall = wall.elapsed().as_secs_f64() * 1e3;
+        eprintln!("{what}: {:.1} ms of CPU, {wall:.1} ms", cpu_ms() - cpu);
     };
     let mut git = fixture.open();
     time("dirty, first", &mut || drop(git.dirty().unwrap()));

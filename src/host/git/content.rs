@@ -16,8 +16,9 @@ use super::eol::Settings;
 use super::error::GitError;
 use super::ignores::{FILE_BYTES_MAX, Source};
 use super::mirror::{File, SpecialKind, Stamp};
+use super::object::Kind;
 use super::oid::{Entry, Oid, mode};
-use super::repo::{Kind, Repo};
+use super::repo::Repo;
 
 /// Files larger than this are read in pieces, and their line endings are left alone.
 const WHOLE_BYTES_MAX: u64 = 64 << 20;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::error::GitError;
+use super::object::Attr;
 use super::oid::Oid;
-use super::repo::{Attr, Repo};
+use super::repo::Repo;
 
 /// The settings that decide where no attribute does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

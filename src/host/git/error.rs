@@ -203,6 +203,14 @@ pub enum Refusal {
         /// The first path in conflict.
         path: RepoPath,
     },
+    /// A file is too large to be kept, so that it could not be brought back.
+    #[error("{path} is larger than {gib_max} GiB and not ignored: it cannot be kept safe")]
+    TooLarge {
+        /// The file.
+        path: RepoPath,
+        /// How large a file may be.
+        gib_max: u64,
+    },
     /// The repository uses a format that cannot be handled safely.
     #[error("the repository uses {feature}, which is not supported")]
     Unsupported {

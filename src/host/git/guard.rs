@@ -7,8 +7,8 @@ use super::error::GitError;
 use super::guarded::{Capture, GuardedFile, Keep, guarded_refs};
 use super::index::Index;
 use super::meta;
+use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
-use super::repo::{CommitParts, Kind, Target};
 use super::snapshot::{NOBODY, SNAPSHOT_REF, Snapshot};
 use super::tree::{self, Edits};
 use super::worktree::Git;
@@ -120,7 +120,8 @@ impl Guard<'_> {
             if path.symlink_metadata().is_ok() {
                 remove(&path)?;
                 let name = path.strip_prefix(self.git.repo.common_dir()).unwrap_or(&path);
-                self.rescue(&name.to_string_lossy(), None, Some("a lock".to_owned()));
+                let name = format!(".git/{}", name.display());
+                self.rescue(&name, None, Some("a lock".to_owned()));
             }
         }
         Ok(())
@@ -141,7 +142,7 @@ impl Guard<'_> {
                 continue;
             }
             let word = |file: Option<&GuardedFile>| file.map(|file| file.blob.to_string());
-            let index = self.rescue(&name.to_string(), word(old), word(new));
+            let index = self.rescue(&shown(name), word(old), word(new));
             self.keep(name.as_bytes(), old.map(|file| file.blob), new.map(|file| file.blob), index);
             put_back(self.git, name, old)?;
         }
@@ -301,6 +302,16 @@ impl Guard<'_> {
         };
         put_file(self.git.repo.git_dir(), b"index", &bytes, None)?;
         self.git.read_index().map(|_| ())
+    }
+}
+
+/// A guarded file as people know it.
+fn shown(name: &RepoPath) -> String {
+    let text = name.to_string();
+    match text.split_once('/') {
+        Some(("common" | "own", rest)) => format!(".git/{rest}"),
+        Some((_, rest)) => rest.to_owned(),
+        None => text,
     }
 }
 

@@ -11,8 +11,8 @@ use super::content::{as_path, name_of};
 use super::disk;
 use super::error::GitError;
 use super::mirror::{join, repo_path};
+use super::object::{Kind, Target};
 use super::oid::Oid;
-use super::repo::{Kind, Target};
 use super::worktree::Git;
 use crate::engine::id::RepoPath;
 

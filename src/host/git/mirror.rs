@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 
 use super::error::GitError;
+use super::object::Kind;
 use super::oid::{Entry, Oid, mode};
-use super::repo::{Kind, Repo};
+use super::repo::Repo;
 use super::tree;
 use crate::engine::id::RepoPath;
 

@@ -7,9 +7,9 @@
 //! | file | what |
 //! | --- | --- |
 //! | `worktree` | [`Git`]: one repository, and what is remembered between calls |
-//! | `repo`, `oid`, `tree` | libgit2, named in `repo` alone; object names; tree objects |
+//! | `repo`, `object`, `oid`, `tree` | libgit2, named in `repo` alone; objects and their names |
 //! | `index`, `tracked`, `known` | the index file; what git tracks |
-//! | `scan`, `content`, `nested`, `mirror` | the work tree: walked, read, and in memory |
+//! | `request`, `scan`, `content`, `nested`, `mirror` | the work tree: walked, read, and in memory |
 //! | `ignores`, `wildmatch`, `eol` | what git ignores, and how it changes line endings |
 //! | `preflight`, `dirty` | may a run start, and is everything committed |
 //! | `snapshot`, `meta`, `guarded` | the state before an attempt |
@@ -42,11 +42,13 @@ mod known;
 mod meta;
 mod mirror;
 mod nested;
+mod object;
 mod oid;
 mod preflight;
 mod publish;
 mod recover;
 mod repo;
+mod request;
 mod restore;
 mod rollback;
 mod scan;

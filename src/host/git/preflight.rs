@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::{GitError, Refusal};
 use super::mirror::repo_path;
-use super::repo::{Attr, Repo};
+use super::object::Attr;
+use super::repo::Repo;
 use super::worktree::Git;
 
 impl Git {
@@ -19,10 +20,7 @@ impl Git {
         if let Some(operation) = self.repo.operation() {
             return Err(Refusal::InProgress { operation }.into());
         }
-        let path = self.index_path().with_extension("lock");
-        if path.exists() {
-            return Err(Refusal::IndexLocked { path }.into());
-        }
+        self.check_unlocked()?;
         if let Some(feature) = unsupported(|key| self.repo.value(key)) {
             return Err(Refusal::Unsupported { feature }.into());
         }
@@ -38,6 +36,11 @@ impl Git {
         let head_tree = self.repo.tree_of(commit)?;
         let tracked = self.tracked(head_tree)?;
         self.filters(&tracked.attribute_files)
+    }
+
+    pub(super) fn check_unlocked(&self) -> Result<(), GitError> {
+        let path = self.index_path().with_extension("lock");
+        if path.exists() { Err(Refusal::IndexLocked { path }.into()) } else { Ok(()) }
     }
 
     /// Looks for tracked files that a filter program or a re-encoding applies to.

@@ -4,9 +4,9 @@ use super::content::as_path;
 use super::dotgit::remove;
 use super::error::GitError;
 use super::meta;
+use super::object::{Kind, Target};
 use super::oid::Oid;
 use super::publish::{IndexLock, stat_of};
-use super::repo::Target;
 use super::worktree::Git;
 use crate::engine::id::CommitId;
 
@@ -108,7 +108,7 @@ impl Git {
     /// # Errors
     /// They cannot be written.
     pub fn anchor(&mut self, bytes: &[u8]) -> Result<(), GitError> {
-        let blob = self.repo.write(super::repo::Kind::Blob, bytes)?;
+        let blob = self.repo.write(Kind::Blob, bytes)?;
         self.repo.set_ref(LOG_REF, &Target::Direct(blob), "looper: log")
     }
 

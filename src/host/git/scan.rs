@@ -4,8 +4,8 @@
 //! is ignored is decided by given rules, not by files that an agent may have written.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::fs::FileType;
@@ -13,81 +13,16 @@ use rustix::io::Errno;
 
 use super::content::{self, Read};
 use super::disk;
-use super::eol::Settings;
 use super::error::GitError;
 use super::ignores::{FILE_BYTES_MAX, Rules, Source};
 use super::index::Stat;
 use super::known::{Known, KnownNode};
 use super::mirror::{Dir, File, Node, SpecialKind, Stamp, join};
 use super::nested;
-use super::repo::Repo;
-use crate::engine::id::RepoPath;
+use super::request::{Access, Depth, KEPT_BYTES_MAX, Request, RuleSource, Scanned};
 
 /// Directories nested deeper than this are not walked: each level holds an open file.
 const DEPTH_MAX: usize = 200;
-
-/// How much of the content a scan wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// The names of the bytes of everything that is tracked, or in the reference.
-    Compare,
-    /// The bytes of everything, in the object store.
-    Store {
-        /// Files larger than this are not taken in.
-        file_bytes_max: u64,
-    },
-}
-
-/// What a file that may not be read means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// It is left alone and reported.
-    Report,
-    /// Its owner is given the permission.
-    Force,
-}
-
-/// Where the rules about ignored files come from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum RuleSource<'a> {
-    /// From the files as they are now. Those that did not change are taken from here.
-    Live(&'a Rules),
-    /// From an earlier moment.
-    Pinned(&'a Rules),
-}
-
-/// What a scan is about.
-pub(super) struct Request<'a> {
-    pub(super) repo: &'a Repo,
-    pub(super) root: BorrowedFd<'a>,
-    pub(super) root_path: &'a Path,
-    /// Paths that are not looked at at all.
-    pub(super) excluded: &'a [RepoPath],
-    pub(super) known: &'a Known,
-    /// The time of the index, if what it remembers about files may be trusted.
-    pub(super) index_ns: Option<i64>,
-    /// The last scan: what it found about a file holds as long as the stamp does.
-    pub(super) earlier: Option<&'a Arc<Dir>>,
-    /// The state that this one is going to be compared with.
-    pub(super) reference: Option<&'a Arc<Dir>>,
-    pub(super) rules: RuleSource<'a>,
-    pub(super) depth: Depth,
-    pub(super) access: Access,
-    /// Set where files can differ from what git stores for them.
-    pub(super) conversion: Option<Settings>,
-    /// The time of the file system just before.
-    pub(super) start_ns: i64,
-}
-
-/// What a scan found.
-pub(super) struct Scanned {
-    pub(super) top: Arc<Dir>,
-    pub(super) rules: Rules,
-    /// Every attribute file there is, tracked or not.
-    pub(super) attribute_files: Vec<Vec<u8>>,
-    /// How many files were read.
-    pub(super) hashed: u64,
-}
 
 /// What is known about one name from elsewhere.
 #[derive(Clone, Copy, Default)]
@@ -316,7 +251,7 @@ impl Walk<'_> {
             return Ok(Seen::Node(Node::File(file)));
         }
         if let Depth::Store { file_bytes_max } = self.request.depth
-            && stamp.size > file_bytes_max
+            && stamp.size > self.largest(file_bytes_max, context)
         {
             return Ok(Seen::Node(Node::Special(SpecialKind::TooLarge)));
         }
@@ -339,6 +274,14 @@ impl Walk<'_> {
             }
             Read::Unreadable => Ok(Seen::Node(Node::Special(SpecialKind::Unreadable))),
             Read::Gone => Ok(Seen::Gone),
+        }
+    }
+
+    /// What was taken in before may be taken in again.
+    fn largest(&self, file_bytes_max: u64, context: Context<'_>) -> u64 {
+        match context.reference {
+            Some(Node::File(_)) => file_bytes_max.max(KEPT_BYTES_MAX),
+            Some(Node::Dir(_) | Node::Nested(_) | Node::Special(_)) | None => file_bytes_max,
         }
     }
 
@@ -393,20 +336,5 @@ impl Walk<'_> {
         };
         self.rules.by_dir.insert(self.path.clone(), source);
         Ok(())
-    }
-}
-
-impl Request<'_> {
-    /// The rules that do not belong to a directory, as they are now.
-    fn live_rules(&self) -> Result<Rules, GitError> {
-        let exclude = self.repo.common_dir().join("info/exclude");
-        Ok(Rules {
-            by_dir: BTreeMap::new(),
-            exclude: content::pattern_file(&exclude)?,
-            global: match content::global_ignores(self.repo) {
-                Some(path) => content::pattern_file(&path)?,
-                None => Arc::default(),
-            },
-        })
     }
 }

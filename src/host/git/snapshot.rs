@@ -9,14 +9,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::dirty::Comparison;
-use super::error::GitError;
+use super::error::{GitError, Refusal};
 use super::guarded::Guarded;
 use super::ignores::Rules;
 use super::meta::{self, Meta};
-use super::mirror::Dir;
+use super::mirror::{Dir, Node, SpecialKind, repo_path};
+use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
-use super::repo::{CommitParts, Kind, Target};
-use super::scan::{Access, Depth};
+use super::request::{Access, Depth, KEPT_BYTES_MAX};
 use super::tracked::Tracked;
 use super::tree;
 use super::worktree::{Git, Sight};
@@ -86,12 +86,14 @@ impl Git {
         carried: Option<&TreeId>,
     ) -> Result<Snapshot, GitError> {
         self.check_alive()?;
+        self.check_unlocked()?;
         let (head, base) = self.head()?;
         let head_tree = self.repo.tree_of(base)?;
         let base_tree = carried.map(|tree| Oid::parse(tree.as_str())).transpose()?;
         let base_tree = base_tree.unwrap_or(head_tree);
         let tracked = self.tracked_with(head_tree, base_tree)?;
         let top = self.look_for_snapshot(&tracked)?;
+        refuse_large(&top)?;
         let work = top.write(&self.repo)?;
         let conversion = self.conversion(&tracked.attribute_files)?;
         let differing = Comparison::run(self, conversion, &top, base_tree)?;
@@ -165,8 +167,8 @@ impl Git {
     fn tracked_with(&mut self, head_tree: Oid, base_tree: Oid) -> Result<Arc<Tracked>, GitError> {
         let tracked = self.tracked(head_tree)?;
         if let Some(path) = tracked.index.unmerged() {
-            let path = super::mirror::repo_path(path);
-            return Err(super::error::Refusal::Unmerged { path }.into());
+            let path = repo_path(path);
+            return Err(Refusal::Unmerged { path }.into());
         }
         if base_tree == head_tree {
             return Ok(tracked);
@@ -183,7 +185,7 @@ impl Git {
         }
         self.look(&Sight {
             tracked,
-            depth: Depth::Store { file_bytes_max: u64::MAX },
+            depth: Depth::Store { file_bytes_max: KEPT_BYTES_MAX },
             access: Access::Report,
             reference: None,
             rules: None,
@@ -216,5 +218,19 @@ impl Git {
             offset_minutes: 0,
             message: label,
         })
+    }
+}
+
+/// A file that cannot be kept could not be brought back.
+fn refuse_large(top: &Dir) -> Result<(), GitError> {
+    let mut large = None;
+    top.visit(&mut Vec::new(), &mut |path, node| {
+        if *node == Node::Special(SpecialKind::TooLarge) && large.is_none() {
+            large = Some(repo_path(path));
+        }
+    });
+    match large {
+        Some(path) => Err(Refusal::TooLarge { path, gib_max: KEPT_BYTES_MAX >> 30 }.into()),
+        None => Ok(()),
     }
 }

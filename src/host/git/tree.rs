@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::error::GitError;
 use super::mirror::{Name, join};
+use super::object::Kind;
 use super::oid::{Entry, Oid, mode};
-use super::repo::{Kind, Repo};
+use super::repo::Repo;
 
 /// The entries of one directory, by name.
 pub(super) type Entries = BTreeMap<Name, Entry>;

@@ -11,9 +11,11 @@ use super::error::{GitError, Refusal};
 use super::ignores::{FILE_BYTES_MAX, Rules};
 use super::index::{Fault, Index};
 use super::mirror::{Dir, Stamp};
+use super::object::Head;
 use super::oid::Oid;
-use super::repo::{Head, Repo};
-use super::scan::{self, Access, Depth, Request, RuleSource};
+use super::repo::Repo;
+use super::request::{Access, Depth, Request, RuleSource, Scanned};
+use super::scan;
 use super::snapshot::Snapshot;
 use super::tracked::Tracked;
 use crate::engine::id::RepoPath;
@@ -215,7 +217,7 @@ impl Git {
         index_ns: Option<i64>,
         conversion: Option<Settings>,
         start_ns: i64,
-    ) -> Result<scan::Scanned, GitError> {
+    ) -> Result<Scanned, GitError> {
         scan::scan(&Request {
             repo: &self.repo,
             root: self.root(),
