@@ -253,6 +253,7 @@ fn refusal_help(refusal: &Refusal) -> &'static str {
         Refusal::Unsupported { .. } => "work in a plain clone without it",
         Refusal::Filtered { .. } => "remove the filter attribute, or work in a clone without it",
         Refusal::Encoded { .. } => "remove the attribute, or work in a clone without it",
+        Refusal::TooLarge { .. } => "have git ignore it, or move it out of the work tree",
         Refusal::Signed => "switch it off for this clone: `git config commit.gpgsign false`",
         Refusal::NoIdentity => "`git config user.name` and `git config user.email` set it",
     }

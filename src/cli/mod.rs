@@ -2,6 +2,7 @@
 
 pub mod args;
 mod completions;
+mod demo;
 pub mod exit;
 mod failure;
 mod lint;
@@ -54,6 +55,7 @@ fn report(failure: &Failure, color: bool) -> Exit {
 
 fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Demo(args) => demo::demo(site, args),
         Command::Run(args) => run::run(site, args),
         Command::Lint(args) => lint::lint(site, args),
         Command::Schema(args) => schema::schema(args),

@@ -1,6 +1,6 @@
 //! Where a run may not start.
 
-use looper::host::git::{Blame, First, Git, GitError, Identity, Refusal};
+use looper::host::git::{Beginning, Blame, Git, GitError, Refusal};
 use rstest::rstest;
 
 use crate::support::{Fixture, WHEN, attempt, path};
@@ -102,8 +102,8 @@ fn a_directory_becomes_a_repository() {
     fixture.write("target/out", "ignored");
     fixture.write(".looper/x", "state");
     fixture.link("link", "nowhere");
-    let identity = Identity { name: "Ada".to_owned(), email: "ada@example.org".to_owned() };
-    let first = First { message: "first\n", when: WHEN, identity: Some(identity) };
+    let settings = [("user.name", "Ada"), ("user.email", "ada@example.org")];
+    let first = Beginning { message: "first\n", when: WHEN, settings: &settings };
     let excluded = [path(".looper")];
     let (mut git, commit) = Git::init_repo(&fixture.root, &excluded, &first).unwrap();
     assert_eq!(fixture.head(), commit.as_str());

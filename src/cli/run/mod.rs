@@ -22,7 +22,7 @@ use crate::engine::state::State;
 use crate::engine::task::Status;
 use crate::host::clock;
 use crate::host::config::{Config, Overrides};
-use crate::host::git::Git;
+use crate::host::git::{Beginning, Git, When};
 use crate::host::lock::{Lock, Owner};
 use crate::host::log;
 use crate::host::paths::{self, Layout};
@@ -90,8 +90,9 @@ fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure>
         let backlog = layout.backlog();
         let excluded = super::site::excluded(&layout, &backlog);
         let (seconds, offset_minutes) = clock::seconds_and_offset(clock::now());
-        let when = crate::host::git::When { seconds, offset_minutes };
-        Git::init_repo(&project, &excluded, "Before the first task", when)?;
+        let when = When { seconds, offset_minutes };
+        let message = "Before the first task";
+        Git::init_repo(&project, &excluded, &Beginning { message, when, settings: &[] })?;
     }
     Ok(project)
 }

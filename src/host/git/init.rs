@@ -9,7 +9,7 @@ use super::index::{Index, IndexEntry};
 use super::mirror::Node;
 use super::object::{CommitParts, Target};
 use super::oid::{Entry, Oid, mode};
-use super::publish::{Identity, IndexLock, When, stat_of};
+use super::publish::{IndexLock, When, stat_of};
 use super::repo::Repo;
 use super::request::{Access, Depth};
 use super::tracked::Tracked;
@@ -17,15 +17,15 @@ use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, RepoPath};
 
-/// The commit that a new repository begins with.
-#[derive(Clone, Debug)]
-pub struct First<'a> {
-    /// Its message.
+/// How a repository begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The message of its first commit.
     pub message: &'a str,
-    /// When.
+    /// When that is made.
     pub when: When,
-    /// Who makes it; nothing for whoever git is configured for.
-    pub identity: Option<Identity>,
+    /// What its own configuration says, by key.
+    pub settings: &'a [(&'a str, &'a str)],
 }
 
 impl Git {
@@ -38,17 +38,23 @@ impl Git {
     pub fn init_repo(
         root: &Path,
         excluded: &[RepoPath],
-        first: &First<'_>,
+        beginning: &Beginning<'_>,
     ) -> Result<(Self, CommitId), GitError> {
         if root.join(".git").symlink_metadata().is_ok() {
             let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             return Err(GitError::io("make a repository in", root, source));
         }
-        let who = match &first.identity {
-            Some(identity) => (identity.name.clone(), identity.email.clone()),
-            None => Repo::default_identity().ok_or(Refusal::NoIdentity)?,
-        };
-        let mut git = Self::with(Repo::init(root)?, root, excluded)?;
+        // Nothing is left behind where nobody could commit.
+        let brings_identity = beginning.settings.iter().any(|(key, _)| *key == "user.name");
+        if !brings_identity {
+            Repo::default_identity().ok_or(Refusal::NoIdentity)?;
+        }
+        let repo = Repo::init(root)?;
+        for (key, value) in beginning.settings {
+            repo.set_value(key, value)?;
+        }
+        let mut git = Self::with(repo, root, excluded)?;
+        let [author, committer] = git.repo.identities().ok_or(Refusal::NoIdentity)?;
         let index = git.read_index()?;
         let tracked = Tracked::new(&git.repo, Oid::EMPTY_TREE, index)?;
         let top = git.look(&Sight {
@@ -80,11 +86,11 @@ impl Git {
         let commit = git.repo.commit(&CommitParts {
             tree: tree::edit(&git.repo, Oid::EMPTY_TREE, &edits)?,
             parent: None,
-            author: (&who.0, &who.1),
-            committer: (&who.0, &who.1),
-            time: first.when.seconds,
-            offset_minutes: first.when.offset_minutes,
-            message: first.message,
+            author: (&author.0, &author.1),
+            committer: (&committer.0, &committer.1),
+            time: beginning.when.seconds,
+            offset_minutes: beginning.when.offset_minutes,
+            message: beginning.message,
         })?;
         let branch = git.repo.head()?.branch.unwrap_or_else(|| "HEAD".to_owned());
         let lock = IndexLock::take(&git, &index)?;

@@ -17,7 +17,7 @@
 //! | `freeze` | the candidate |
 //! | `rollback`, `restore`, `disk` | the way back |
 //! | `publish`, `recover` | the commit, and what a crash leaves of it |
-//! | `diff`, `checkout`, `init` | showing trees, writing them elsewhere, beginning |
+//! | `diff`, `checkout`, `init`, `history` | showing trees, writing them elsewhere, beginning, looking back |
 //!
 //! An attempt calls `snapshot`, then after every child process `touched`, then `freeze`,
 //! `clean_to` after verify and critic, and in the end `prepare_commit` and `publish`, or
@@ -35,6 +35,7 @@ mod error;
 mod freeze;
 mod guard;
 mod guarded;
+mod history;
 mod ignores;
 mod index;
 mod init;
@@ -63,7 +64,7 @@ pub use dirty::Dirt;
 pub use error::{Blame, GitError, LibraryError, Refusal};
 pub use freeze::{Change, ChangeKind, Frozen, Special};
 pub use guard::Rescue;
-pub use init::First;
+pub use init::Beginning;
 pub use mirror::SpecialKind;
 pub use publish::{Identity, Prepared, Published, When};
 pub use recover::At;

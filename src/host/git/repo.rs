@@ -286,6 +286,13 @@ impl Repo {
         self.inner.config().ok()?.snapshot().ok()?.get_bool(key).ok()
     }
 
+    /// Writes a value into the repository's own configuration.
+    pub(super) fn set_value(&self, key: &str, value: &str) -> Result<(), GitError> {
+        let config = self.inner.config().and_then(|all| all.open_level(git2::ConfigLevel::Local));
+        let set = config.and_then(|mut config| config.set_str(key, value));
+        set.map_err(failed(format!("set {key}")))
+    }
+
     /// The names of the values that match a regular expression.
     pub(super) fn keys(&self, pattern: &str) -> Result<Vec<String>, GitError> {
         let action = || failed("read the configuration");

@@ -23,7 +23,7 @@ mod sweep;
 
 pub use cancel::{Cancel, Canceller, canceller};
 pub use command::{Capture, Cause, Command, Ended, Exit, Limits, ProcessError, Stdin};
-pub use program::find_program;
+pub use program::{become_program, find_program};
 pub use registry::{PROCESS_VARIABLE, become_subreaper};
 pub use run::run;
 pub use sweep::{RUN_VARIABLE, Swept, sweep_run};

@@ -1,8 +1,9 @@
-//! Where a program is.
+//! Where a program is, and how to become it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -29,6 +30,15 @@ pub fn find_program(
         .filter(|directory| directory.is_absolute())
         .map(|directory| directory.join(program))
         .find(|file| is_executable(file))
+}
+
+/// Becomes another program with another environment. Comes back only with the reason why not.
+pub fn become_program(
+    program: &Path,
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> std::io::Error {
+    std::process::Command::new(program).args(arguments).env_clear().envs(environment).exec()
 }
 
 fn is_executable(path: &Path) -> bool {

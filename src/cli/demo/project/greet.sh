@@ -1,0 +1,3 @@
+#!/bin/sh
+# Greets the world.
+printf 'Hello, world!\n'
