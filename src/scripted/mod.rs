@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+pub use child::Child;
 pub use script::{Rule, Script, Step};
 
 /// Names the script when no argument does.

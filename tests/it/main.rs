@@ -1,7 +1,13 @@
 //! One test binary: linking libgit2 and sled once is enough.
+//!
+//! `tests/process` is another one: it makes itself the reaper of orphans, and from then on ends
+//! every child that it has not started itself, which would be the children of other tests here.
 
 mod child;
 mod demo;
+mod end_to_end;
+mod host;
 mod machine;
 mod schemas;
 mod scripted_world;
+mod support;

@@ -1,0 +1,19 @@
+//! What end-to-end tests share: a project of their own, a scripted agent, the real program.
+//!
+//! Every run of `looper` through [`Project::run`] is followed by [`Project::check`], so each test
+//! also proves that the log is valid, replays, and leaves no process and no broken repository.
+
+mod backlog;
+mod log;
+mod manifest;
+mod orphans;
+mod project;
+mod run;
+mod script;
+
+pub(crate) use backlog::{TaskText, task};
+pub(crate) use log::{Log, names, rechained};
+pub(crate) use manifest::{Entry, Manifest};
+pub(crate) use project::Project;
+pub(crate) use run::{LONG, Ran, Running};
+pub(crate) use script::*;
