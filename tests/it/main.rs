@@ -11,3 +11,4 @@ mod machine;
 mod schemas;
 mod scripted_world;
 mod support;
+mod tidy;
