@@ -236,6 +236,16 @@ impl Project {
         ran
     }
 
+    /// A run that commits nothing and leaves everything as it was, byte for byte.
+    #[track_caller]
+    pub(crate) fn run_in_vain(&self, args: &[&str], code: i32) -> Log {
+        let facts = || (self.manifest(), self.git(&["rev-parse", "HEAD"]), self.status());
+        let before = facts();
+        let ran = self.run(args).exits(code);
+        assert_eq!(facts(), before, "{ran}");
+        self.log()
+    }
+
     /// What must hold after every run, whatever happened in it.
     #[track_caller]
     pub(crate) fn check(&self) {
