@@ -173,6 +173,7 @@ proptest! {
         prop_assert!(!parsed.is_refused(), "{:#?}", parsed.complaints);
     }
 
+    /// Proves I10.
     #[test]
     fn marks_change_marks_and_nothing_else(text in backlog(), wishes in wishes()) {
         let marks = wanted(&text, &wishes);

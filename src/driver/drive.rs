@@ -1,6 +1,7 @@
 //! One step after the other, until the run comes to rest.
 
 use super::ports::{Ask, AskSelect, Clock, Log, Reply, Request, Watch, World};
+use crate::engine::attempt::Step;
 use crate::engine::charter::{Charter, Stage};
 use crate::engine::decide::{Decision, decide};
 use crate::engine::effect::{Close, Effect};
@@ -12,7 +13,7 @@ use crate::engine::fold::{FoldError, fold};
 use crate::engine::id::{RunId, Seq, TaskId};
 use crate::engine::line::Proof;
 use crate::engine::message::commit_message;
-use crate::engine::state::{State, Step, Transaction};
+use crate::engine::state::{State, Transaction};
 use crate::engine::verdict::Verdict;
 
 /// Why a run could not go on. The log is intact; the next process picks up from it.

@@ -1,6 +1,7 @@
 //! What the loop needs from outside: a world, a log, a clock, somebody who watches.
 
 use crate::engine::at::At;
+use crate::engine::attempt::Attempt;
 use crate::engine::charter::Charter;
 use crate::engine::event::{
     CommitFinished, CommitPrepared, CommitStarted, Event, ImplCritiqueFinished, ImplementFinished,
@@ -9,7 +10,7 @@ use crate::engine::event::{
 };
 use crate::engine::id::{CommitId, Digest, ObjectId, RunId};
 use crate::engine::line::Proof;
-use crate::engine::state::{Attempt, Kept, Progress, State, Transaction};
+use crate::engine::state::{Kept, Progress, State, Transaction};
 use crate::engine::task::{Mark, Task};
 use crate::engine::verdict::Verdict;
 

@@ -1,5 +1,6 @@
 //! The transitions of one attempt.
 
+use super::attempt::{After, Attempt, Ending, Planned, Step};
 use super::charter::{Policy, Stage};
 use super::closing;
 use super::effect::Effect;
@@ -12,7 +13,7 @@ use super::id::Seq;
 use super::reason;
 use super::report::Usage;
 use super::stage_end::{self, undo};
-use super::state::{After, Attempt, Ending, Kept, Mode, Planned, Run, State, Step};
+use super::state::{Kept, Mode, Run, State};
 use super::verdict::Verdict;
 
 /// Applies one event of the attempt in hand. `None`: it cannot happen here.

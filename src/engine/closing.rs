@@ -1,10 +1,11 @@
 //! How an attempt leaves the state: after a rollback, and with a mark.
 
+use super::attempt::{After, Ending, Step};
 use super::effect::{Closing, Effect};
 use super::event::EventKind;
 use super::id::{CommitId, Digest, TaskId};
 use super::reason;
-use super::state::{After, BacklogDigest, Ending, Mode, State, Step, Stop};
+use super::state::{BacklogDigest, Mode, State, Stop};
 use super::task::Status;
 
 /// The work tree equals the snapshot: what was waiting for that comes now.

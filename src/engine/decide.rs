@@ -1,5 +1,6 @@
 //! From state to the next decision.
 
+use super::attempt::{Attempt, Ending, Step};
 use super::charter::{Charter, Stage};
 use super::effect::{Close, Closing, Effect};
 use super::event::{
@@ -9,7 +10,7 @@ use super::gate::{self, Evidence};
 use super::id::{AgentName, Seq, TaskId};
 use super::policy;
 use super::reason;
-use super::state::{Attempt, Ending, Mode, Progress, Run, State, Step, Stop};
+use super::state::{Mode, Progress, Run, State, Stop};
 use super::task::{Status, Task};
 
 /// What to do next.

@@ -1,6 +1,7 @@
 //! From event to the next state.
 
 use super::advance;
+use super::attempt::{Attempt, Planned};
 use super::charter::Charter;
 use super::closing;
 use super::event::{
@@ -9,7 +10,7 @@ use super::event::{
 };
 use super::id::{Digest, RunId, Seq, TaskId};
 use super::stage_end;
-use super::state::{Attempt, BacklogDigest, Mode, Planned, Progress, Run, State, Stop};
+use super::state::{BacklogDigest, Mode, Progress, Run, State, Stop};
 use super::task::{Mark, Status};
 
 /// An event that cannot follow the ones before it.

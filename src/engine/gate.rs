@@ -1,11 +1,11 @@
 //! The only road to a commit.
 
+use super::attempt::{Attempt, Critique, Verified};
 use super::charter::{GateId, Policy, Stage};
 use super::event::{GateResult, GatesJudged, ImplementFinished, JudgedAs};
 use super::id::{CommitId, RepoPath, TreeId};
 use super::policy;
 use super::reason;
-use super::state::{Attempt, Critique, Verified};
 use super::task::Task;
 use super::verdict::Verdict;
 

@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(read(second.trim_end(), proof).unwrap(), (event(2), end));
     }
 
+    /// Proves I7.
     #[test]
     fn every_changed_byte_is_noticed() {
         let (line, _) = write(&event(1), Proof::GENESIS);

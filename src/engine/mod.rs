@@ -3,6 +3,7 @@
 
 mod advance;
 pub mod at;
+pub mod attempt;
 pub mod change;
 pub mod charter;
 mod closing;

@@ -1,6 +1,7 @@
 //! Where an attempt goes on once a stage has ended.
 
 use super::at::At;
+use super::attempt::{After, Attempt, Critique, Planned, Step, Verified};
 use super::charter::{GateId, Policy, Stage};
 use super::event::{
     EndReason, ImplCritiqueFinished, ImplementFinished, PauseCause, PlanCritiqueFinished,
@@ -10,7 +11,6 @@ use super::gate::{self, Evidence};
 use super::id::AgentName;
 use super::reason;
 use super::report::Class;
-use super::state::{After, Attempt, Critique, Planned, Step, Verified};
 use super::verdict::Verdict;
 
 /// Where an attempt goes on once planning left this.

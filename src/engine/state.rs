@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::attempt::{Attempt, Step};
 use super::charter::Charter;
-use super::event::{
-    CommandResult, CommitPrepared, EndReason, ImplementFinished, Interrupted, Interruption,
-    RollbackCause, RunPaused,
-};
-use super::gate::Passed;
-use super::id::{CommitId, Digest, ObjectId, RunId, Seq, TaskId, TreeId};
+use super::event::{EndReason, Interrupted, Interruption, RunPaused};
+use super::id::{CommitId, Digest, RunId, Seq, TaskId, TreeId};
 use super::task::{Mark, Status, Task};
-use super::verdict::Verdict;
 
 /// Everything the log says so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,158 +96,6 @@ pub struct Spent {
 pub(super) enum Stop {
     End(EndReason),
     Pause(RunPaused),
-}
-
-/// One attempt at one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The task's terms.
-    pub task: Task,
-    /// Which attempt at it, from one.
-    pub number: u32,
-    /// Which attempt over the project's life: the name of its evidence.
-    pub loop_number: u32,
-    /// The commit it starts from.
-    pub base: CommitId,
-    /// What a rollback returns to.
-    pub snapshot: CommitId,
-    /// Where it stands.
-    pub step: Step,
-}
-
-/// Where an attempt stands. Each variant carries what its successors need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The planner is due.
-    Plan,
-    /// The plan's critic is due.
-    PlanCritique {
-        /// The plan.
-        plan: ObjectId,
-    },
-    /// The implementer is due.
-    Implement(Planned),
-    /// The verify commands are due.
-    Verify(Planned, Box<ImplementFinished>),
-    /// The change's critic is due.
-    ImplCritique(Planned, Box<ImplementFinished>, Option<Verified>),
-    /// The gates are due.
-    Judge(Box<ImplementFinished>, Option<Verified>, Option<Critique>),
-    /// The commit is due.
-    Commit {
-        /// What passed.
-        passed: Passed,
-        /// The event that says so.
-        judged: Seq,
-        /// The commit, once it exists.
-        prepared: Option<Box<CommitPrepared>>,
-    },
-    /// A crash cut the commit short: the repository has to be asked.
-    Reconcile {
-        /// The commit, if it existed.
-        prepared: Option<Box<CommitPrepared>>,
-    },
-    /// The work tree has to return to the snapshot.
-    Undo {
-        /// Why.
-        cause: RollbackCause,
-        /// What follows.
-        after: After,
-    },
-    /// A proposal has to be kept.
-    Propose {
-        /// What the critic wants.
-        verdict: Verdict,
-        /// Its answer.
-        critique: Option<ObjectId>,
-        /// Why, in one line.
-        reason: String,
-    },
-    /// A mark has to be made.
-    Close(Ending),
-}
-
-/// What planning left for the implementer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Planned {
-    /// The plan, where the profile has one.
-    pub plan: Option<ObjectId>,
-    /// What its critic said.
-    pub critique: Option<ObjectId>,
-}
-
-/// What verification found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Whether every command passed.
-    pub passed: bool,
-    /// Each run of each command.
-    pub commands: Vec<CommandResult>,
-    /// What the commands changed in the state directory.
-    pub state_changes: Vec<String>,
-}
-
-/// What the change's critic said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Critique {
-    /// Its ruling.
-    pub verdict: Option<Verdict>,
-    /// Its reason in one line.
-    pub note: Option<String>,
-    /// Its answer.
-    pub message: Option<ObjectId>,
-    /// What it changed in the state directory.
-    pub state_changes: Vec<String>,
-}
-
-/// What follows a rollback.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
-    /// The failure counts.
-    Fail {
-        /// Why, in one line.
-        reason: String,
-    },
-    /// A person is needed.
-    Block {
-        /// Why, in one line.
-        reason: String,
-    },
-    /// A person is asked to change the backlog.
-    Propose {
-        /// What the critic wants.
-        verdict: Verdict,
-        /// Its answer.
-        critique: Option<ObjectId>,
-        /// Why, in one line.
-        reason: String,
-    },
-    /// Nothing counts.
-    Nothing,
-    /// Nothing counts, and the run waits.
-    Pause(RunPaused),
-    /// Nothing counts, and the run ends.
-    End(EndReason),
-}
-
-/// How an attempt ends for its task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It is done.
-    Done {
-        /// By this commit, where passes are committed.
-        commit: Option<CommitId>,
-    },
-    /// It failed and counts.
-    Failed {
-        /// Why, in one line.
-        reason: String,
-    },
-    /// It waits for a person.
-    Blocked {
-        /// Why, in one line.
-        reason: String,
-    },
 }
 
 /// What the crash-recovery transaction has to remember: a projection of the state, and nothing

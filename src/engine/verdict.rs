@@ -72,6 +72,7 @@ mod tests {
 
     use super::*;
 
+    /// Proves I13.
     #[rstest]
     #[case::last_line_counts("Looks fine.\nVERDICT: PASS\n", Some(Verdict::Pass))]
     #[case::blank_lines_after_it_do_not("VERDICT: FAIL\n\n  \n", Some(Verdict::Fail))]

@@ -20,6 +20,7 @@ fn user_work(fixture: &Fixture) {
     fixture.write("src/staged.rs", "staged, then changed\n");
 }
 
+/// Proves I8.
 /// What agents do. Each has to be undone without a trace.
 #[rstest]
 #[case::nothing(|_: &Fixture| {})]
@@ -156,6 +157,7 @@ fn a_candidate_holds_what_changed(#[case] edit: Edit, #[case] want: &[&str]) {
     assert_eq!(fixture.git(&["diff", "--cached", "--name-only"]), "");
 }
 
+/// Proves I15.
 #[test]
 fn what_people_had_changed_is_in_no_candidate() {
     let fixture = Fixture::new();

@@ -9,6 +9,7 @@ use crate::support::{Fixture, WHEN, attempt, commit, settle};
 
 type Edit = fn(&Fixture);
 
+/// Proves I11.
 #[rstest]
 #[case::modified(|it: &Fixture| it.write("src/a.rs", "new\n"))]
 #[case::renamed(|it: &Fixture| fs::rename(it.at("src/a.rs"), it.at("z.rs")).unwrap())]

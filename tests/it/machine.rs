@@ -19,7 +19,8 @@ use looper::engine::verdict::Verdict;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::scripted_world::{Answer, MemLog, Nobody, Script, Tick};
+use crate::mem_log::{MemLog, Nobody, Tick};
+use crate::scripted_world::{Answer, Script};
 
 const FULL: [Stage; 5] =
     [Stage::Plan, Stage::PlanCritique, Stage::Implement, Stage::Verify, Stage::ImplCritique];
@@ -114,6 +115,7 @@ fn one_task(stages: &[Stage]) -> Charter {
     charter(stages, vec![task("1", "true", &[])])
 }
 
+/// Proves I14.
 #[rstest]
 #[case::all_gates_pass(vec![Answer::Ok; 5], EndReason::Done, 1)]
 #[case::an_out_of_scope_change_never_commits(

@@ -8,6 +8,7 @@ mod demo;
 mod end_to_end;
 mod host;
 mod machine;
+mod mem_log;
 mod schemas;
 mod scripted_world;
 mod support;

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use looper::driver::{Ask, AskSelect, Clock, Log, Reply, Request, Snapshot, Watch, World};
+use looper::driver::{Ask, AskSelect, Reply, Request, Snapshot, World};
 use looper::engine::at::At;
 use looper::engine::event::{
-    CommandResult, CommitFinished, CommitPrepared, CommitStarted, Event, ImplCritiqueFinished,
+    CommandResult, CommitFinished, CommitPrepared, CommitStarted, ImplCritiqueFinished,
     ImplementFinished, Person, PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled,
     RollbackFinished, RollbackStarted, StageStarted, VerifyFinished, VerifyStarted,
 };
 use looper::engine::id::{CommitId, Digest, ObjectId, RepoPath, TaskId, TreeId};
-use looper::engine::line::{self, Proof};
 use looper::engine::report::{Class, Usage};
-use looper::engine::state::{State, Transaction};
+use looper::engine::state::Transaction;
 use looper::engine::task::Mark;
 use looper::engine::verdict::Verdict;
 
@@ -20,74 +19,6 @@ use looper::engine::verdict::Verdict;
 #[derive(Debug, thiserror::Error)]
 #[error("power cut")]
 pub(crate) struct PowerCut;
-
-/// A log in memory: what is not synced may be lost.
-#[derive(Debug, Default)]
-pub(crate) struct MemLog {
-    pub(crate) events: Vec<Event>,
-    pub(crate) lines: Vec<String>,
-    pub(crate) synced: usize,
-    pub(crate) proof: Option<Proof>,
-    /// How many more events fit on the disk.
-    pub(crate) room: usize,
-}
-
-impl MemLog {
-    /// What a new process finds: everything synced, and some of the rest.
-    pub(crate) fn after_a_cut(mut self, kept: usize) -> Vec<Event> {
-        let left = (self.synced + kept).min(self.events.len());
-        self.events.truncate(left);
-        self.events
-    }
-
-    pub(crate) fn holding(events: Vec<Event>, room: usize) -> Self {
-        let mut log = Self { room: usize::MAX, ..Self::default() };
-        for event in &events {
-            log.append(event).expect("there is room");
-        }
-        log.synced = log.events.len();
-        log.room = room;
-        log
-    }
-}
-
-impl Log for MemLog {
-    type Error = PowerCut;
-
-    fn append(&mut self, event: &Event) -> Result<Proof, PowerCut> {
-        self.room = self.room.checked_sub(1).ok_or(PowerCut)?;
-        let before = self.proof.unwrap_or(Proof::GENESIS);
-        let (line, proof) = line::write(event, before);
-        self.events.push(event.clone());
-        self.lines.push(line);
-        self.proof = Some(proof);
-        Ok(proof)
-    }
-
-    fn sync(&mut self) -> Result<(), PowerCut> {
-        self.synced = self.events.len();
-        Ok(())
-    }
-}
-
-/// A clock that ticks once per look.
-#[derive(Debug, Default)]
-pub(crate) struct Tick(std::cell::Cell<i64>);
-
-impl Clock for Tick {
-    fn now(&self) -> At {
-        self.0.set(self.0.get() + 1);
-        At::from_millis(self.0.get())
-    }
-}
-
-/// Nobody watches.
-#[derive(Debug, Default)]
-pub(crate) struct Nobody;
-
-impl Watch for Nobody {
-    fn saw(&mut self, _: &Event, _: &State) {}
-}
 
 /// How a call ends.
 #[derive(Clone, Debug)]

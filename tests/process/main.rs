@@ -171,6 +171,7 @@ async fn a_program_that_prints_too_much_is_ended() {
     assert_eq!(bench.text("stdout").len(), 100);
 }
 
+/// Proves I12.
 /// Every way to stay behind that agents and verify commands are known to use, and some worse ones.
 #[rstest]
 #[case::in_the_group("")]

@@ -3,7 +3,8 @@
 use super::HostDriver;
 use crate::cli::failure::Failure;
 use crate::cli::site::Site;
-use crate::engine::state::{State, Step};
+use crate::engine::attempt::Step;
+use crate::engine::state::State;
 use crate::host::process::{Limits, sweep_run};
 
 /// Ends what the dead run left running, then brings the attempt to its end.

@@ -208,15 +208,15 @@ fn text_without_secrets_is_borrowed() {
     assert!(matches!(redact(b"plain\n"), std::borrow::Cow::Borrowed(b"plain\n")));
 }
 
+/// A scan that takes quadratic time would run into the limit that every test has.
 #[test]
-fn hostile_repetition_takes_no_time() {
+fn hostile_repetition_is_read_to_its_end() {
     let pieces =
         ["eyJaaaaaaaa-", "password=\"", "a://:", "-----BEGIN PRIVATE KEY-----", "AKIA ", "\n+ "];
     for piece in pieces {
         let text = piece.repeat(200_000 / piece.len());
-        let start = std::time::Instant::now();
-        scan(text.as_bytes());
-        assert!(start.elapsed().as_secs() < 5, "{piece}");
+        let hits = scan(format!("{text}\n{}", token("ghp_", 36)).as_bytes());
+        assert!(!hits.is_empty(), "{piece}");
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::error::WorldError;
 use super::host_world::HostWorld;
 use crate::driver::Ask;
+use crate::engine::attempt::{Planned, Step};
 use crate::engine::id::{ObjectId, RepoPath};
-use crate::engine::state::{Planned, Step};
 use crate::host::evidence::CommandRun;
 use crate::host::prompts::{Brief, ImplCritic, Implementer, PlanCritic, Prompt, Retry};
 

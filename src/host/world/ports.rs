@@ -6,6 +6,7 @@ use super::record::NoChange;
 use super::stage::Message;
 use crate::driver::{Ask, AskSelect, Reply, Request, Snapshot as Taken, World};
 use crate::engine::at::At;
+use crate::engine::attempt::Step;
 use crate::engine::charter::Stage;
 use crate::engine::event::{
     CommitFinished, CommitPrepared, CommitStarted, ImplCritiqueFinished, ImplementFinished, Person,
@@ -14,7 +15,7 @@ use crate::engine::event::{
 };
 use crate::engine::id::{Digest, ObjectId};
 use crate::engine::report::Class;
-use crate::engine::state::{Step, Transaction};
+use crate::engine::state::Transaction;
 use crate::engine::task::Mark;
 use crate::engine::verdict::{Verdict, verdict};
 use crate::host::clock;
