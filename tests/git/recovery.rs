@@ -37,8 +37,14 @@ fn a_prepared_commit_that_was_published_is_found() {
 #[test]
 fn only_locks_that_a_commit_of_ours_can_leave_are_cleared() {
     let fixture = Fixture::new();
-    let locks =
-        ["index.lock", "HEAD.lock", "refs/heads/main.lock", "refs/heads/x.lock", "config.lock"];
+    let locks = [
+        "index.lock",
+        "HEAD.lock",
+        "refs/heads/main.lock",
+        "refs/looper/rescued/1/heads/x.lock",
+        "refs/heads/x.lock",
+        "config.lock",
+    ];
     for lock in locks {
         fixture.write(format!(".git/{lock}"), "");
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::dotgit::{checked_out_elsewhere, lock_files, put_back, put_file, remove};
+use super::dotgit::{
+    checked_out_elsewhere, clear_own_ref_locks, lock_files, put_back, put_file, remove,
+};
 use super::error::GitError;
 use super::guarded::{Capture, GuardedFile, Keep, guarded_refs};
 use super::index::Index;
@@ -111,6 +113,7 @@ impl Guard<'_> {
     /// Locks that the stage left behind. There were none at the snapshot, and the stage's
     /// processes are gone, so that after a short wait they are nobody's.
     fn locks(&mut self) -> Result<(), GitError> {
+        clear_own_ref_locks(self.git)?;
         for path in lock_files(self.git, self.snapshot.branch.as_deref()) {
             let mut steps = 0;
             while path.exists() && steps < LOCK_WAIT_STEPS {

@@ -1,7 +1,7 @@
 //! Finds out, after a crash, how far a commit came, and clears what it left behind.
 
 use super::content::as_path;
-use super::dotgit::remove;
+use super::dotgit::{clear_own_ref_locks, remove};
 use super::error::GitError;
 use super::meta;
 use super::object::{Kind, Target};
@@ -58,13 +58,14 @@ impl Git {
         Ok(At::Foreign(found.commit()))
     }
 
-    /// Removes the locks that a killed process of ours can have left: of the index, of HEAD and of
-    /// the branch. To be called only while no other process may be at work here.
+    /// Removes the locks that a killed process of ours can have left: of the index, of HEAD, of
+    /// the branch, and of refs that nobody else writes. To be called only while no other process may be at work here.
     ///
     /// # Errors
     /// One of them cannot be removed.
     pub fn clear_stale_locks(&self, branch: Option<&str>) -> Result<(), GitError> {
         let own = self.repo.git_dir();
+        clear_own_ref_locks(self)?;
         remove(&own.join("index.lock"))?;
         remove(&own.join("HEAD.lock"))?;
         match branch {

@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::dirty::Comparison;
+use super::dotgit::clear_own_ref_locks;
 use super::error::{GitError, Refusal};
 use super::guarded::Guarded;
 use super::ignores::Rules;
@@ -87,6 +88,8 @@ impl Git {
     ) -> Result<Snapshot, GitError> {
         self.check_alive()?;
         self.check_unlocked()?;
+        // A process killed while it took a snapshot left no attempt that would be recovered.
+        clear_own_ref_locks(self)?;
         let (head, base) = self.head()?;
         let head_tree = self.repo.tree_of(base)?;
         let base_tree = carried.map(|tree| Oid::parse(tree.as_str())).transpose()?;
