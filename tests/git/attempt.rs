@@ -75,6 +75,11 @@ fn user_work(fixture: &Fixture) {
 #[case::detached(|it: &Fixture| { it.git(&["switch", "-q", "--detach"]); it.commit_all("x"); })]
 #[case::branch_deleted(|it: &Fixture| { it.git(&["switch", "-q", "--detach"]); it.git(&["branch", "-D", "-q", "main"]); })]
 #[case::branch_in_the_way(|it: &Fixture| { it.git(&["branch", "-m", "main", "x"]); it.git(&["branch", "main/sub"]); })]
+#[case::pruned(|it: &Fixture| {
+    it.git(&["reset", "-q", "--hard"]);
+    it.git(&["reflog", "expire", "--expire=now", "--all"]);
+    it.git(&["gc", "-q", "--prune=now"]);
+})]
 #[case::orphan(|it: &Fixture| { it.git(&["checkout", "-q", "--orphan", "blank"]); })]
 #[case::tag(|it: &Fixture| { it.git(&["tag", "v1"]); })]
 #[case::packed(|it: &Fixture| { it.git(&["pack-refs", "--all"]); it.git(&["gc", "-q"]); })]
@@ -291,4 +296,31 @@ fn a_clean_snapshot_writes_a_handful_of_objects() {
     let count = |text: &str| text.split(' ').next().unwrap().parse::<u32>().unwrap();
     let written = count(&fixture.git(&["count-objects"])) - count(&loose);
     assert!(written <= 3, "{written} objects");
+}
+
+#[test]
+fn a_detached_head_is_brought_back_from_commits_and_branches() {
+    let fixture = Fixture::new();
+    fixture.git(&["switch", "-q", "--detach"]);
+    let before = fixture.manifest();
+    let mut git = fixture.open();
+    let (snapshot, frozen) = attempt(&fixture, &mut git, |it| {
+        it.write("src/a.rs", "x");
+        it.commit_all("mine");
+        it.git(&["switch", "-q", "main"]);
+        it.git(&["merge", "-q", "HEAD@{1}"]);
+    });
+    assert_eq!(letters(&frozen), ["M src/a.rs"]);
+    git.rollback(&snapshot).unwrap();
+    assert_eq!(fixture.manifest(), before);
+    assert_eq!(fixture.head(), snapshot.base.as_str());
+}
+
+/// A driver may hand it to a thread that is allowed to wait.
+#[test]
+fn a_repository_can_move_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<looper::host::git::Git>();
+    is_send::<looper::host::git::Snapshot>();
+    is_send::<looper::host::git::Frozen>();
 }

@@ -49,6 +49,24 @@ fn unchanged_files_are_not_read() {
     assert_eq!(fixture.status(), "");
 }
 
+#[test]
+fn an_attribute_for_line_endings_makes_nobody_read_everything() {
+    let fixture = Fixture::new();
+    fixture.write(".gitattributes", "* text=auto\n*.bat eol=crlf\n");
+    fixture.write("run.bat", "one\n");
+    settle();
+    fixture.commit_all("attributes");
+    fixture.remove("run.bat");
+    fixture.git(&["checkout", "-q", "run.bat"]);
+    assert_eq!(fixture.read("run.bat"), b"one\r\n");
+    settle();
+    fixture.git(&["update-index", "--force-write-index"]);
+    let mut git = fixture.open();
+    let (_, frozen) = attempt(&fixture, &mut git, |it| it.write("src/a.rs", "one\r\n"));
+    assert_eq!(letters(&frozen), ["M src/a.rs"]);
+    assert_eq!(git.files_read(), 2, "the one that differs from what is stored, and the change");
+}
+
 /// How long this thread ran on a processor.
 fn cpu_ms() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();

@@ -85,6 +85,15 @@ impl From<&Stamp> for Stat {
     }
 }
 
+impl Stat {
+    /// Whether the file looks as it did then. The device does not count: git does not compare it,
+    /// and libraries write something else there.
+    pub(super) fn vouches_for(&self, stamp: &Stamp) -> bool {
+        let now = Self::from(stamp);
+        Self { dev: now.dev, ..*self } == now
+    }
+}
+
 fn low(number: u64) -> u32 {
     u32::try_from(number & 0xffff_ffff).unwrap_or(0)
 }

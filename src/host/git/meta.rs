@@ -49,6 +49,13 @@ pub(super) struct Meta {
 /// Returns the bytes of the blob, and the blobs that it names.
 pub(super) fn describe(git: &Git, parts: &Parts) -> Result<(Vec<u8>, BTreeSet<Oid>), GitError> {
     let mut blobs: BTreeSet<Oid> = parts.guarded.files.values().map(|file| file.blob).collect();
+    // What is staged has no other name once an agent resets the index.
+    for entry in parts.tracked.index.entries.iter().filter(|_| parts.index.is_some()) {
+        let staged = parts.tracked.staged.contains_key(&*entry.path);
+        if staged && entry.entry.mode != mode::GITLINK && git.repo.header(entry.entry.oid).is_ok() {
+            blobs.insert(entry.entry.oid);
+        }
+    }
     let mut keep = |source: &Source| {
         let blob = git.repo.write(Kind::Blob, &source.bytes)?;
         blobs.insert(blob);

@@ -15,7 +15,6 @@ use super::content::{self, Read};
 use super::disk;
 use super::error::GitError;
 use super::ignores::{FILE_BYTES_MAX, Rules, Source};
-use super::index::Stat;
 use super::known::{Known, KnownNode};
 use super::mirror::{Dir, File, Node, SpecialKind, Stamp, join};
 use super::nested;
@@ -305,12 +304,18 @@ impl Walk<'_> {
         let index_ns = self.request.index_ns?;
         let known = context.known?;
         let (entry, stat) = (known.entry?, known.stat?);
-        let trusted = Stat::from(&stamp) == stat
+        let trusted = stat.vouches_for(&stamp)
             && stamp.is_older_than(index_ns)
             && entry.mode == stamp.git_mode();
-        let raw = self.request.conversion.is_none().then_some(entry.oid);
+        if !trusted {
+            return None;
+        }
+        // Every conversion makes a file smaller on its way in, so the same size is the same bytes.
+        let as_stored = self.request.conversion.is_none()
+            || self.request.repo.header(entry.oid).is_ok_and(|(_, size)| size == stamp.size);
+        let raw = as_stored.then_some(entry.oid);
         let compares = self.request.depth == Depth::Compare && context.reference.is_none();
-        (trusted && (raw.is_some() || compares)).then_some(File {
+        (raw.is_some() || compares).then_some(File {
             stamp,
             settled: true,
             raw,
