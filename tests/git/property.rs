@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use proptest::prelude::*;
 
-use crate::support::{Fixture, Manifest, attempt, commit, settle};
+use crate::support::{Fixture, Manifest, attempt, commit, names, settle};
 
 /// One thing a person or an agent does. Whatever cannot be done is left undone.
 #[derive(Clone, Debug)]
@@ -58,6 +58,35 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         1 => Just(Edit::Reset),
         1 => name().prop_map(Edit::Hide),
     ]
+}
+
+/// A line of a `.gitignore`.
+fn pattern() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "a",
+        "b",
+        "aa",
+        "ab",
+        "*",
+        "**",
+        "?",
+        "*.x",
+        "a*",
+        "[ab]",
+        "[!a]*",
+        "[[:alpha:]]",
+        "{a,b}",
+        r"\a",
+        "*b*",
+        "a.[x-z]",
+        "[]a]",
+        "***",
+        "a**",
+    ]);
+    let parts = prop::collection::vec(part, 1..4).prop_map(|parts| parts.join("/"));
+    let ends = (prop::sample::select(vec!["", "", "!", "/", "#", r"\!"]), parts);
+    let line = (ends, prop::sample::select(vec!["", "", "/", " ", r"\ "]));
+    line.prop_map(|((start, middle), end)| format!("{start}{middle}{end}"))
 }
 
 impl Edit {
@@ -188,5 +217,29 @@ proptest! {
         prop_assert_eq!(fixture.head(), prepared.commit.as_str());
         prop_assert_eq!(fixture.status(), "");
         fixture.fsck();
+    }
+
+    #[test]
+    fn what_is_ignored_is_what_git_ignores(
+        files in prop::collection::btree_set("[ab]{1,2}(\\.[xy])?(/[ab]{1,2}(\\.[xy])?){0,2}", 1..12),
+        top in prop::collection::vec(pattern(), 0..5),
+        below in prop::collection::vec(pattern(), 0..3),
+        exclude in prop::collection::vec(pattern(), 0..3),
+    ) {
+        let fixture = Fixture::empty();
+        fixture.commit_all("nothing");
+        for file in &files {
+            Edit::Write(file.clone(), Vec::new()).apply(&fixture);
+        }
+        fixture.write(".gitignore", top.join("\n"));
+        Edit::Write("a/.gitignore".to_owned(), below.join("\n").into_bytes()).apply(&fixture);
+        fixture.write(".git/info/exclude", exclude.join("\r\n"));
+        let list = ["ls-files", "--others", "--exclude-standard", "-z"];
+        let listed = String::from_utf8(fixture.run(&fixture.root, &list).stdout).unwrap();
+        let mut want: Vec<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
+        want.sort_unstable();
+        let mut found = names(&fixture.open().dirty().unwrap().untracked);
+        found.sort_unstable();
+        prop_assert_eq!(found, want);
     }
 }

@@ -73,7 +73,12 @@ impl Pattern {
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
             wildmatch(&self.text, name, Slash::Plain)
         } else {
-            wildmatch(&self.text, path, Slash::Stops)
+            // Git compares what comes before the first wildcard on its own, so that `**` right
+            // behind it counts as the beginning of a pattern.
+            let special = |byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b'\\');
+            let plain = self.text.iter().position(special).unwrap_or(self.text.len());
+            let (start, rest) = self.text.split_at(plain);
+            path.strip_prefix(start).is_some_and(|path| wildmatch(rest, path, Slash::Stops))
         }
     }
 }
@@ -152,6 +157,7 @@ mod tests {
     #[case::trailing_space("a  ", "a", false, true)]
     #[case::escaped_trailing_space("a\\ ", "a ", false, true)]
     #[case::carriage_return("a\r\n", "a", false, true)]
+    #[case::stars_behind_text("a**/*", "aa", false, true)]
     #[case::byte_order_mark("\u{feff}a", "a", false, true)]
     #[case::blank_lines_match_nothing("\n\n/\n", "a", true, false)]
     #[case::only_an_exclamation_mark("!", "!", false, false)]
