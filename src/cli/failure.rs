@@ -1,10 +1,11 @@
 //! From an error to what a person reads and what the process exits with.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::exit::Exit;
 use crate::driver::DriveError;
+use crate::engine::fold::FoldError;
 use crate::engine::replay::ReplayError;
 use crate::host::config::{ConfigError, Origin};
 use crate::host::files::FileError;
@@ -58,6 +59,22 @@ impl Failure {
             self.exit = Exit::Refused;
         }
         self
+    }
+
+    /// What went wrong and why, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let mut parts = vec![self.message.as_str()];
+        for cause in self.causes.iter().filter(|cause| !cause.is_empty()) {
+            if !parts.iter().any(|part| part.contains(cause.as_str())) {
+                parts.push(cause);
+            }
+        }
+        parts.join(": ")
+    }
+
+    /// The way out, where there is one.
+    pub(crate) fn way_out(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// What is printed.
@@ -153,7 +170,12 @@ impl From<LogError> for Failure {
             | LogError::Tampered { .. } => Exit::BadLog,
         };
         let help = error.help();
-        Self::of(exit, &error).help(help)
+        let mut failure = Self::of(exit, &error).help(help);
+        if let LogError::Damaged { line, .. } | LogError::TooNew { line, .. } = &error {
+            // Every line is one event.
+            failure.message.push_str(&format!(": event {line} is due there"));
+        }
+        failure
     }
 }
 
@@ -166,10 +188,15 @@ impl From<TxError> for Failure {
 
 impl Failure {
     /// The log is a history that this engine could not have.
-    pub(crate) fn replay(log: PathBuf, line: u64, error: &ReplayError) -> Self {
-        let what = format!("line {line} of {} does not replay", log.display());
+    /// `due`: what it would have decided.
+    pub(crate) fn replay(log: &Path, line: u64, error: &ReplayError, due: Option<&str>) -> Self {
+        let seq = error.seq();
+        let what = format!("line {line} of {} does not replay: event {seq}", log.display());
         let mut failure = Self::of(Exit::BadLog, error);
         failure.causes.insert(0, std::mem::replace(&mut failure.message, what));
+        if let (ReplayError::Fold(FoldError::Misfit { .. }), Some(due)) = (error, due) {
+            failure.causes.push(format!("the engine expects {due}"));
+        }
         failure.help(
             "the log was changed by somebody, or written by another looper: \
              compare with a backup and keep this file",

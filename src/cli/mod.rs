@@ -6,6 +6,7 @@ mod demo;
 pub mod exit;
 mod failure;
 mod lint;
+mod replay;
 mod run;
 mod schema;
 mod site;
@@ -17,6 +18,7 @@ use std::process::{ExitCode, Termination as _};
 use clap::Parser as _;
 
 use crate::scripted;
+use crate::ui::sanitize::clean;
 use args::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
@@ -57,6 +59,7 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => demo::demo(site, args),
         Command::Run(args) => run::run(site, args),
+        Command::Replay(args) => replay::replay(site, args).map_err(Failure::before_agents),
         Command::Lint(args) => lint::lint(site, args),
         Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => completions::completions(args),
@@ -68,9 +71,23 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
 
 /// Writes data to standard output. A reader that has seen enough is no failure.
 fn print(text: &str) -> Result<Exit, Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(Exit::Ok),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+    stream(text).map(|_| Exit::Ok)
+}
+
+/// Writes data to standard output, and says whether anybody still reads.
+fn stream(text: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::of(Exit::Machine, &error)),
+    }
+}
+
+/// Says something to people, unless they asked for silence.
+fn tell(site: &Site, text: &str) {
+    if !site.global.quiet {
+        // Standard error may be closed, and there is nobody else to tell.
+        drop(writeln!(std::io::stderr(), "{}", clean(text)));
     }
 }

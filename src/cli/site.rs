@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
 
 use super::args::{Color, Global};
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::engine::at::At;
+use crate::engine::decide::decide;
 use crate::engine::event::Event;
-use crate::engine::id::RepoPath;
+use crate::engine::fold::fold;
+use crate::engine::id::{RepoPath, Seq};
+use crate::engine::line::Proof;
 use crate::engine::replay::replay_one;
 use crate::engine::state::State;
 use crate::host::config::{self, Config, Overrides, Sources};
+use crate::host::git::Git;
 use crate::host::log::Reader;
 use crate::host::paths::{self, Layout};
 
@@ -96,9 +103,9 @@ impl Site {
 }
 
 /// Paths that belong to us and are never part of a candidate: the state directory and the backlog.
-pub(crate) fn excluded(layout: &Layout, backlog: &std::path::Path) -> Vec<RepoPath> {
+pub(crate) fn excluded(layout: &Layout, backlog: &Path) -> Vec<RepoPath> {
     use std::os::unix::ffi::OsStrExt as _;
-    let inside = |path: &std::path::Path| {
+    let inside = |path: &Path| {
         let relative = path.strip_prefix(layout.project()).ok()?;
         RepoPath::new(relative.as_os_str().as_bytes()).ok()
     };
@@ -111,16 +118,67 @@ pub(crate) fn excluded(layout: &Layout, backlog: &std::path::Path) -> Vec<RepoPa
 /// The log is damaged, or does not replay.
 pub(crate) fn fold_log(
     reader: &mut Reader,
+    visit: impl FnMut(&Event, &State),
+) -> Result<State, Failure> {
+    fold_on(State::default(), reader, visit)
+}
+
+/// Goes on folding where an earlier pass over the same log ended.
+///
+/// # Errors
+/// The log is damaged, or does not replay.
+pub(crate) fn fold_on(
+    mut state: State,
+    reader: &mut Reader,
     mut visit: impl FnMut(&Event, &State),
 ) -> Result<State, Failure> {
-    let mut state = State::default();
     while let Some(next) = reader.next() {
         let (event, position) = next?;
-        state = replay_one(state, &event)
-            .map_err(|error| Failure::replay(reader.path().to_owned(), position.line, &error))?;
+        state = replay_one(state, &event).map_err(|error| {
+            let due = due(reader.path(), error.seq());
+            Failure::replay(reader.path(), position.line, &error, due.as_deref())
+        })?;
         visit(&event, &state);
     }
     Ok(state)
+}
+
+/// What the engine would have decided before an event that does not fit, from a pass of its own:
+/// what replays need not be kept for what does not.
+fn due(path: &Path, bad: Seq) -> Option<String> {
+    let reader = Reader::open(path).ok()?;
+    let mut state = State::default();
+    for next in reader {
+        let (event, _) = next.ok()?;
+        if event.seq >= bad {
+            break;
+        }
+        state = fold(state, &event).ok()?;
+    }
+    Some(decide(&state).to_string())
+}
+
+/// The position and proof that the repository remembers of the log.
+///
+/// # Errors
+/// The repository cannot be read, or what it remembers is no place in a log.
+pub(crate) fn anchor(git: &Git) -> Result<Option<(Seq, Proof)>, Failure> {
+    let Some(bytes) = git.read_anchor()? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = text
+        .trim_end()
+        .split_once(' ')
+        .and_then(|(seq, proof)| Some((Seq(seq.parse().ok()?), Proof::parse(proof)?)));
+    match parsed {
+        Some(anchor) => Ok(Some(anchor)),
+        None => Err(Failure::new(Exit::BadLog, "refs/looper/log does not name a line of the log")
+            .help("somebody changed it; compare `git cat-file -p refs/looper/log` with the log")),
+    }
+}
+
+/// A moment as people here read it.
+pub(crate) fn local(at: At, format: &str) -> String {
+    at.timestamp().to_zoned(TimeZone::system()).strftime(format).to_string()
 }
 
 /// A task's id as people write it: `1.2` or `Task 1.2`.

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{HostDriver, Told};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::site::{Site, excluded, fold_log};
+use crate::cli::site::{Site, anchor, excluded, fold_log};
 use crate::driver::Driver;
-use crate::engine::id::{RunId, Seq};
-use crate::engine::line::Proof;
+use crate::engine::id::RunId;
 use crate::engine::state::{State, Transaction};
 use crate::host::files;
 use crate::host::git::Git;
@@ -95,21 +94,6 @@ fn sweep(layout: &Layout) -> Result<(), Failure> {
 
 fn open_backlog_path(site: &Site, layout: &Layout) -> Result<PathBuf, Failure> {
     site.backlog(layout)
-}
-
-/// The position and proof that the repository remembers of the log.
-fn anchor(git: &Git) -> Result<Option<(Seq, Proof)>, Failure> {
-    let Some(bytes) = git.read_anchor()? else { return Ok(None) };
-    let text = String::from_utf8_lossy(&bytes);
-    let parsed = text
-        .trim_end()
-        .split_once(' ')
-        .and_then(|(seq, proof)| Some((Seq(seq.parse().ok()?), Proof::parse(proof)?)));
-    match parsed {
-        Some(anchor) => Ok(Some(anchor)),
-        None => Err(Failure::new(Exit::BadLog, "refs/looper/log does not name a line of the log")
-            .help("somebody changed it; compare `git cat-file -p refs/looper/log` with the log")),
-    }
 }
 
 /// An attempt that was cut short is settled with the backlog it was begun with.

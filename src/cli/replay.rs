@@ -1,0 +1,210 @@
+//! `looper replay`: folds a log and checks that every decision would be made again.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::args::{Format, ReplayArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::site::{Site, anchor, fold_log, local};
+use super::{print, tell};
+use crate::engine::at::At;
+use crate::engine::event::{By, EndReason, Event, EventKind};
+use crate::engine::id::RunId;
+use crate::host::git::Git;
+use crate::host::log::{Reader, Torn};
+use crate::host::paths::Layout;
+use crate::ui::sanitize::clean_line;
+
+/// Reads the whole log, and prints one line per run.
+///
+/// # Errors
+/// There is no such log, it is damaged, or it does not replay.
+pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
+    let (path, layout) = find(site, args)?;
+    let mut reader = Reader::open(&path)?;
+    if let Some(layout) = &layout {
+        reader = anchored(site, layout, reader)?;
+    }
+    let mut tally = Tally::default();
+    let folded = fold_log(&mut reader, |event, _| tally.count(event));
+    let end = End { failure: folded.err(), torn: reader.torn() };
+    if let Some(torn) = end.torn.filter(|_| end.failure.is_none()) {
+        tell(site, &format!("warning: {} ends in {torn}; it counts for nothing", path.display()));
+    }
+    match site.global.format {
+        Format::Json => print(&format!("{}\n", as_json(&path, &tally, &end)))?,
+        Format::Text => print(&as_text(&tally, &end))?,
+    };
+    match end.failure {
+        Some(failure) => Err(failure),
+        None => Ok(Exit::Ok),
+    }
+}
+
+/// How the pass over the log ended.
+struct End {
+    failure: Option<Failure>,
+    torn: Option<Torn>,
+}
+
+/// The log, and the project it belongs to. Only the project's own log is compared with what the
+/// repository remembers.
+fn find(site: &Site, args: &ReplayArgs) -> Result<(PathBuf, Option<Layout>), Failure> {
+    let Some(named) = &args.log else {
+        let layout = site.layout()?;
+        let path = layout.events();
+        if !path.exists() {
+            tell(site, &format!("there is no log yet: {} is missing", path.display()));
+        }
+        return Ok((path, Some(layout)));
+    };
+    let path = site.cwd.join(named);
+    if !path.exists() {
+        return Err(Failure::new(Exit::Usage, format!("{} does not exist", path.display()))
+            .help("name a log, or leave the name out inside a project"));
+    }
+    let is_own = |layout: &Layout| {
+        let (own, named) = (layout.events().canonicalize(), path.canonicalize());
+        matches!((own, named), (Ok(own), Ok(named)) if own == named)
+    };
+    let layout = site.layout().ok().filter(is_own);
+    Ok((path, layout))
+}
+
+/// The end that the repository remembers has to be in the log.
+fn anchored(site: &Site, layout: &Layout, reader: Reader) -> Result<Reader, Failure> {
+    match Git::open(layout.project(), &[]) {
+        Ok(git) => Ok(match anchor(&git)? {
+            Some((seq, proof)) => reader.expecting("refs/looper/log", seq, proof),
+            None => reader,
+        }),
+        Err(error) => {
+            tell(site, &format!("warning: refs/looper/log is not compared: {error}"));
+            Ok(reader)
+        }
+    }
+}
+
+/// What the log holds.
+#[derive(Debug, Default)]
+struct Tally {
+    events: u64,
+    /// Decisions of people between runs.
+    outside: u64,
+    runs: Vec<RunTally>,
+}
+
+/// One run in numbers.
+#[derive(Debug, Serialize)]
+struct RunTally {
+    run: RunId,
+    started_at: At,
+    events: u64,
+    attempts: u64,
+    done: u64,
+    failed: u64,
+    blocked: u64,
+    state: RunState,
+    reason: Option<EndReason>,
+    exit_code: Option<u8>,
+}
+
+/// Whether a run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RunState {
+    Open,
+    Paused,
+    Ended,
+}
+
+impl Tally {
+    fn count(&mut self, event: &Event) {
+        self.events += 1;
+        if let EventKind::RunStarted(_) = &event.kind {
+            self.runs.push(RunTally::new(event));
+        }
+        match self.runs.last_mut().filter(|run| run.run == event.run) {
+            Some(run) => run.count(&event.kind),
+            None => self.outside += 1,
+        }
+    }
+}
+
+impl RunTally {
+    fn new(event: &Event) -> Self {
+        Self {
+            run: event.run.clone(),
+            started_at: event.at,
+            events: 0,
+            attempts: 0,
+            done: 0,
+            failed: 0,
+            blocked: 0,
+            state: RunState::Open,
+            reason: None,
+            exit_code: None,
+        }
+    }
+
+    fn count(&mut self, kind: &EventKind) {
+        self.events += 1;
+        match kind {
+            EventKind::TaskSelected(_) => self.attempts += 1,
+            EventKind::TaskDone(data) if data.by == By::Run => self.done += 1,
+            EventKind::TaskFailed(_) => self.failed += 1,
+            EventKind::TaskBlocked(data) if data.by == By::Run => self.blocked += 1,
+            EventKind::RunPaused(_) => self.state = RunState::Paused,
+            EventKind::RunResumed(_) => self.state = RunState::Open,
+            EventKind::RunEnded(data) => {
+                self.state = RunState::Ended;
+                self.reason = Some(data.reason);
+                self.exit_code = Some(data.exit_code);
+            }
+            _ => {}
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self { events, attempts, done, failed, blocked, .. } = self;
+        let end = match (self.state, self.reason) {
+            (RunState::Ended, Some(reason)) => {
+                let words = serde_json::to_value(reason).unwrap_or_default();
+                format!("ended: {}", words.as_str().unwrap_or_default().replace('_', " "))
+            }
+            (RunState::Paused, _) => "paused".to_owned(),
+            (RunState::Open | RunState::Ended, _) => "not ended".to_owned(),
+        };
+        let (run, started) = (clean_line(self.run.as_str()), local(self.started_at, "%F %T"));
+        format!(
+            "{run}  {started}  {events:>5} events  {attempts:>3} attempts  {done:>3} done  \
+             {failed:>3} failed  {blocked:>3} blocked  {end}\n"
+        )
+    }
+}
+
+fn as_text(tally: &Tally, end: &End) -> String {
+    let mut text: String = tally.runs.iter().map(RunTally::line).collect();
+    if end.failure.is_none() {
+        let (events, runs) = (tally.events, tally.runs.len());
+        text.push_str(&format!("{events} events, {runs} runs: replays\n"));
+    }
+    text
+}
+
+fn as_json(path: &Path, tally: &Tally, end: &End) -> serde_json::Value {
+    let torn = end.torn.map(|torn| json!({ "offset": torn.offset, "bytes": torn.bytes }));
+    json!({
+        "log": path.display().to_string(),
+        "events": tally.events,
+        "outside": tally.outside,
+        "runs": tally.runs,
+        "torn": torn,
+        "replays": end.failure.is_none(),
+        "error": end.failure.as_ref().map(Failure::summary),
+        "first_bad_seq": end.failure.as_ref().map(|_| tally.events + 1),
+    })
+}
