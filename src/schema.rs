@@ -1,9 +1,12 @@
 //! The public formats and their JSON Schemas: what `looper schema` prints and the drift test holds.
 
+use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::engine::event::{EventKind, FORMAT};
+use crate::host::config;
+use crate::ui::status::Status;
 
 /// A public format.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +30,18 @@ impl Format {
 }
 
 /// Every public format.
-pub const FORMATS: &[Format] =
-    &[Format { name: "event-v1", about: "one line of events.jsonl", make: event_line }];
+pub const FORMATS: &[Format] = &[
+    Format { name: "event-v1", about: "one line of events.jsonl", make: event_line },
+    Format { name: "config-v1", about: "config.toml, as JSON", make: config::schema },
+    Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
+];
+
+fn status() -> Schema {
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.root_schema_for::<Status>();
+    schema.ensure_object().insert("title".into(), json!("Where a project stands"));
+    schema
+}
 
 /// The envelope around every variant of the vocabulary.
 fn event_line() -> Schema {

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::event::EventKind;
 
 /// Works through a backlog with AI coding agents, unattended. Deterministic gates decide what is
 /// committed; every step is an event in a log that can be replayed.
@@ -180,7 +183,8 @@ pub struct LogArgs {
     #[arg(long, value_name = "R")]
     pub run: Option<String>,
     /// Only events of this name.
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(EventKind::NAMES))]
     pub event: Option<String>,
     /// Only events since then: a time, or a span such as 2h.
     #[arg(long, value_name = "TIME")]

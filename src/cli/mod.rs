@@ -6,10 +6,15 @@ mod demo;
 pub mod exit;
 mod failure;
 mod lint;
+mod log;
+mod ls;
+mod patience;
 mod replay;
 mod run;
 mod schema;
+mod since;
 mod site;
+mod status;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -60,6 +65,9 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::demo(site, args),
         Command::Run(args) => run::run(site, args),
         Command::Replay(args) => replay::replay(site, args).map_err(Failure::before_agents),
+        Command::Status(args) => status::status(site, args).map_err(Failure::before_agents),
+        Command::Log(args) => log::log(site, args).map_err(Failure::before_agents),
+        Command::Ls(args) => ls::ls(site, args).map_err(Failure::before_agents),
         Command::Lint(args) => lint::lint(site, args),
         Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => completions::completions(args),

@@ -3,4 +3,5 @@
 pub mod diagnostics;
 pub mod reporter;
 pub mod sanitize;
+pub mod status;
 pub mod story;
