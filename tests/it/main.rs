@@ -7,6 +7,7 @@ mod child;
 mod demo;
 mod end_to_end;
 mod host;
+mod loopdex;
 mod machine;
 mod mem_log;
 mod schemas;

@@ -1,4 +1,4 @@
-//! A LoopDex log in the place of ours is set aside, once.
+//! A LoopDex log in the place of ours is set aside, once, and its evidence with it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,9 @@ struct Shape {
     h: Option<IgnoredAny>,
 }
 
+/// The evidence of LoopDex, whose attempts have numbers of their own, and its name from then on.
+const EVIDENCE: [&str; 2] = ["evidence", "evidence.loopdex"];
+
 /// Whether a line is one that LoopDex writes.
 pub(super) fn is_foreign(line: &[u8]) -> bool {
     shape(line).is_some_and(|shape| shape.timestamp.is_some() && !shape.is_ours())
@@ -38,7 +41,8 @@ impl Shape {
 }
 
 /// Renames a LoopDex log to `events.loopdex.jsonl` beside it and returns that path; `None` where
-/// the log is ours, empty or missing. Nothing is ever overwritten.
+/// the log is ours, empty or missing. Nothing is ever overwritten; so that our evidence does not
+/// overwrite its, that goes to `evidence.loopdex`.
 ///
 /// # Errors
 /// The name is taken, the system refuses, or lines of ours follow a first line that is not: then
@@ -49,15 +53,27 @@ pub fn set_aside_foreign_log(path: &Path) -> Result<Option<PathBuf>, LogError> {
     }
     let dir = files::parent_of(path);
     let taken = dir.join(ASIDE);
-    match renameat_with(CWD, path, CWD, &taken, RenameFlags::NOREPLACE) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::EXIST) => {
-            return Err(LogError::AsideTaken { path: path.to_owned(), taken });
-        }
-        Err(errno) => return Err(FileError::io("set aside", path, errno.into()).into()),
+    if taken.symlink_metadata().is_ok() {
+        return Err(LogError::AsideTaken { path: path.to_owned(), taken });
     }
+    // The log goes last: as long as it is there, the next run knows that this is not finished.
+    let [evidence, aside] = EVIDENCE.map(|name| dir.join(name));
+    if evidence.symlink_metadata().is_ok() {
+        rename(&evidence, &aside)?;
+    }
+    rename(path, &taken)?;
     files::sync_dir(dir)?;
     Ok(Some(taken))
+}
+
+fn rename(path: &Path, taken: &Path) -> Result<(), LogError> {
+    match renameat_with(CWD, path, CWD, taken, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::EXIST) => {
+            Err(LogError::AsideTaken { path: path.to_owned(), taken: taken.to_owned() })
+        }
+        Err(errno) => Err(FileError::io("set aside", path, errno.into()).into()),
+    }
 }
 
 /// Whether the first line is foreign, and none of the others is ours.
@@ -108,10 +124,30 @@ mod tests {
         assert_eq!(fs::read_to_string(&aside).unwrap(), LOOPDEX.repeat(2));
         assert!(!path.exists());
 
+        fs::create_dir(dir.path().join("evidence")).unwrap();
         fs::write(&path, LOOPDEX).unwrap();
         assert!(matches!(set_aside_foreign_log(&path), Err(LogError::AsideTaken { .. })));
         assert_eq!(fs::read_to_string(&aside).unwrap(), LOOPDEX.repeat(2));
         assert_eq!(fs::read_to_string(&path).unwrap(), LOOPDEX);
+        assert!(dir.path().join("evidence").exists());
+    }
+
+    #[test]
+    fn evidence_goes_with_its_log_and_overwrites_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, evidence) = (dir.path().join("events.jsonl"), dir.path().join("evidence"));
+        let aside = dir.path().join("evidence.loopdex");
+        fs::write(&path, LOOPDEX).unwrap();
+        fs::create_dir(&evidence).unwrap();
+        fs::create_dir(&aside).unwrap();
+        assert!(matches!(set_aside_foreign_log(&path), Err(LogError::AsideTaken { .. })));
+        assert!(path.exists() && evidence.exists());
+
+        fs::remove_dir(&aside).unwrap();
+        fs::write(evidence.join("plan.md"), "plan").unwrap();
+        set_aside_foreign_log(&path).unwrap().unwrap();
+        assert!(!evidence.exists());
+        assert_eq!(fs::read_to_string(aside.join("plan.md")).unwrap(), "plan");
     }
 
     #[test]
