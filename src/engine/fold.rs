@@ -45,7 +45,27 @@ pub fn fold(state: State, event: &Event) -> Result<State, FoldError> {
     let misfit = FoldError::Misfit { seq: event.seq, name: event.kind.name() };
     let mut state = step(state, event).ok_or(misfit)?;
     state.last = event.seq;
+    if !may_be_unwritten(&event.kind)
+        && let Some(backlog) = &mut state.backlog
+    {
+        backlog.before.clone_from(&backlog.after);
+    }
     Ok(state)
+}
+
+/// A mark is in the backlog before the next event is recorded. Only where it is the last word, or
+/// a crash was noticed right after it, can the backlog still be as it was before; later that means
+/// that a person took the mark back.
+fn may_be_unwritten(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::TaskDone(_)
+            | EventKind::TaskFailed(_)
+            | EventKind::TaskBlocked(_)
+            | EventKind::TaskUnblocked(_)
+            | EventKind::TaskReopened(_)
+            | EventKind::Interrupted(_)
+    )
 }
 
 /// Every event in its place, `None` where it has none. Events of an attempt go to [`advance`].
