@@ -1,7 +1,13 @@
 //! The program, git, agents and verify commands, from the command line to the commit.
 
 mod agents;
+mod dirty;
 mod gates;
+mod out_of_turn;
 mod pass;
+mod people;
 mod plan;
+mod repositories;
+mod state_dir;
+mod uncommitted;
 mod verdicts;

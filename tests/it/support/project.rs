@@ -189,7 +189,7 @@ impl Project {
 
     /// Commits everything that is not ignored.
     pub(crate) fn commit(&self, message: &str) {
-        self.git(&["add", "-A"]);
+        self.git(&["add", "-A", "--", ".", ":!.looper"]);
         self.git(&["commit", "-q", "-m", message]);
     }
 
