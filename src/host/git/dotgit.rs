@@ -23,12 +23,18 @@ pub(super) fn lock_files(git: &Git, branch: Option<&str>) -> Vec<PathBuf> {
 /// Removes the locks of refs that only this program writes.
 pub(super) fn clear_own_ref_locks(git: &Git) -> Result<(), GitError> {
     const DEPTH_MAX: usize = 32;
-    let mut next = vec![(git.repo.common_dir().join("refs/looper"), 0)];
+    let common = git.repo.common_dir();
+    let mut next = vec![(common.join("refs/looper"), 0)];
     while let Some((dir, depth)) = next.pop() {
         let Ok(entries) = std::fs::read_dir(&dir) else { continue };
         for entry in entries {
             let entry = entry.map_err(|error| GitError::io("list", &dir, error))?;
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.path();
+            let name = name.strip_prefix(common).unwrap_or(&name).to_string_lossy();
+            if git.own_refs.is_foreign(&name) && !is_dir {
+                continue;
+            }
             if is_dir && depth < DEPTH_MAX {
                 next.push((entry.path(), depth + 1));
             } else if entry.path().extension().is_some_and(|extension| extension == "lock") {

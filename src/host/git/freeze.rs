@@ -16,8 +16,6 @@ use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, RepoPath, TreeId};
 
-pub(super) const CANDIDATE_REF: &str = "refs/looper/candidate";
-
 /// Files larger than this are not taken into a candidate. They are reported, and rolled back.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
@@ -114,7 +112,11 @@ impl Git {
         }
         let Freezer { edits, changes, overlaps, mut special, .. } = freezer;
         let tree = tree::edit(&self.repo, snapshot.base_tree_oid, &edits)?;
-        self.repo.set_ref(CANDIDATE_REF, &Target::Direct(tree), "looper: candidate")?;
+        self.repo.set_ref(
+            &self.own_refs.candidate(),
+            &Target::Direct(tree),
+            "looper: candidate",
+        )?;
         self.candidate = Some(tree);
         special.sort();
         special.dedup();

@@ -11,12 +11,10 @@ use super::index::Index;
 use super::meta;
 use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
-use super::snapshot::{NOBODY, SNAPSHOT_REF, Snapshot};
+use super::snapshot::{NOBODY, Snapshot};
 use super::tree::{self, Edits};
 use super::worktree::Git;
 use crate::engine::id::RepoPath;
-
-const RESCUED: &str = "refs/looper/rescued/";
 
 /// How long another git process may take to let go of a lock, in steps.
 const LOCK_WAIT_STEPS: u32 = 10;
@@ -96,9 +94,10 @@ impl Guard<'_> {
             return Ok(number);
         }
         let refs = self.git.repo.refs()?;
+        let rescued = self.git.own_refs.rescued();
         let numbers = refs
             .keys()
-            .filter_map(|name| name.strip_prefix(RESCUED)?.split('/').next()?.parse::<u64>().ok());
+            .filter_map(|name| name.strip_prefix(&rescued)?.split('/').next()?.parse::<u64>().ok());
         let number = numbers.max().unwrap_or(0) + 1;
         self.number = Some(number);
         Ok(number)
@@ -176,7 +175,7 @@ impl Guard<'_> {
             offset_minutes: 0,
             message: "files that had changed under .git",
         })?;
-        let name = format!("{RESCUED}{}/changed-files", self.number()?);
+        let name = format!("{}{}/changed-files", self.git.own_refs.rescued(), self.number()?);
         self.git.repo.set_ref(&name, &Target::Direct(commit), "looper: rescue")?;
         for index in &self.waiting {
             self.rescued[*index].kept = Some(name.clone());
@@ -237,7 +236,7 @@ impl Guard<'_> {
         new: Option<&Target>,
         elsewhere: bool,
     ) -> Result<(), GitError> {
-        if old.is_none() && name.starts_with(RESCUED) {
+        if old.is_none() && name.starts_with(&self.git.own_refs.rescued()) {
             return Ok(());
         }
         let index = self.rescue(name, old.map(Target::to_string), new.map(Target::to_string));
@@ -268,7 +267,7 @@ impl Guard<'_> {
 
     fn keep_ref(&mut self, name: &str, oid: Oid) -> Result<Option<String>, GitError> {
         let short = name.strip_prefix("refs/").unwrap_or(name);
-        let kept = format!("{RESCUED}{}/{short}", self.number()?);
+        let kept = format!("{}{}/{short}", self.git.own_refs.rescued(), self.number()?);
         self.git.repo.set_ref(&kept, &Target::Direct(oid), "looper: rescue")?;
         Ok(Some(kept))
     }
@@ -276,11 +275,12 @@ impl Guard<'_> {
     /// The refs that keep this attempt's objects alive.
     fn own_refs(&self) -> Result<(), GitError> {
         let repo = &self.git.repo;
-        let candidate = self.git.candidate.map(|oid| (super::freeze::CANDIDATE_REF, oid));
-        for (name, oid) in [(SNAPSHOT_REF, self.snapshot.id_oid)].into_iter().chain(candidate) {
+        let own = &self.git.own_refs;
+        let candidate = self.git.candidate.map(|oid| (own.candidate(), oid));
+        for (name, oid) in [(own.snapshot(), self.snapshot.id_oid)].into_iter().chain(candidate) {
             let target = Target::Direct(oid);
-            if repo.find_ref(name).unwrap_or(None).as_ref() != Some(&target) {
-                repo.set_ref(name, &target, "looper: kept")?;
+            if repo.find_ref(&name).unwrap_or(None).as_ref() != Some(&target) {
+                repo.set_ref(&name, &target, "looper: kept")?;
             }
         }
         Ok(())

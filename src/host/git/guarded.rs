@@ -72,9 +72,9 @@ impl Guarded {
 /// The refs that matter now. The refs of the attempt itself are looked after where they are made.
 pub(super) fn guarded_refs(git: &Git) -> Result<BTreeMap<String, Target>, GitError> {
     let mut refs = git.repo.refs()?;
-    refs.retain(|name, _| {
-        name != super::snapshot::SNAPSHOT_REF && name != super::freeze::CANDIDATE_REF
-    });
+    let own = &git.own_refs;
+    let own_attempt = [own.snapshot(), own.candidate()];
+    refs.retain(|name, _| !own_attempt.contains(name) && !own.is_foreign(name));
     Ok(refs)
 }
 

@@ -10,8 +10,6 @@ use super::publish::{IndexLock, stat_of};
 use super::worktree::Git;
 use crate::engine::id::CommitId;
 
-const LOG_REF: &str = "refs/looper/log";
-
 /// How large the anchor of a log may be.
 const ANCHOR_BYTES_MAX: u64 = 4096;
 
@@ -110,7 +108,7 @@ impl Git {
     /// They cannot be written.
     pub fn anchor(&mut self, bytes: &[u8]) -> Result<(), GitError> {
         let blob = self.repo.write(Kind::Blob, bytes)?;
-        self.repo.set_ref(LOG_REF, &Target::Direct(blob), "looper: log")
+        self.repo.set_ref(&self.own_refs.log(), &Target::Direct(blob), "looper: log")
     }
 
     /// What [`anchor`](Self::anchor) kept last.
@@ -118,7 +116,9 @@ impl Git {
     /// # Errors
     /// It cannot be read, or is larger than anything that was kept.
     pub fn read_anchor(&self) -> Result<Option<Vec<u8>>, GitError> {
-        let Some(Target::Direct(blob)) = self.repo.find_ref(LOG_REF)? else { return Ok(None) };
+        let Some(Target::Direct(blob)) = self.repo.find_ref(&self.own_refs.log())? else {
+            return Ok(None);
+        };
         if self.repo.header(blob)?.1 > ANCHOR_BYTES_MAX {
             return Err(GitError::Damaged { what: "anchor", id: blob.to_string() });
         }

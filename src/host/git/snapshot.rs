@@ -23,8 +23,6 @@ use super::tree;
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, TreeId};
 
-pub(super) const SNAPSHOT_REF: &str = "refs/looper/snapshot";
-
 /// Who snapshots and rescued files are from. Fixed, as is their time, so that the same state has
 /// the same name.
 pub(super) const NOBODY: (&str, &str) = ("looper", "looper@localhost");
@@ -132,7 +130,7 @@ impl Git {
         };
         parts.id_oid = self.store(&parts, work, label)?;
         parts.id = parts.id_oid.commit();
-        self.repo.set_ref(SNAPSHOT_REF, &Target::Direct(parts.id_oid), label)?;
+        self.repo.set_ref(&self.own_refs.snapshot(), &Target::Direct(parts.id_oid), label)?;
         self.candidate = None;
         let snapshot = Snapshot::from(parts);
         self.snapshot = Some(snapshot.clone());

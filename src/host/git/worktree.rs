@@ -13,6 +13,7 @@ use super::index::{Fault, Index};
 use super::mirror::{Dir, Stamp};
 use super::object::Head;
 use super::oid::Oid;
+use super::own_refs::OwnRefs;
 use super::repo::Repo;
 use super::request::{Access, Depth, Request, RuleSource, Scanned};
 use super::scan;
@@ -28,6 +29,7 @@ pub struct Git {
     root_fd: OwnedFd,
     /// Held open: while it is, no other directory can get its number.
     git_dir: OwnedFd,
+    pub(super) own_refs: OwnRefs,
     pub(super) excluded: Vec<RepoPath>,
     pub(super) top: Option<Arc<Dir>>,
     pub(super) rules: Rules,
@@ -75,8 +77,10 @@ impl Git {
         let root_fd = disk::open_root(root).map_err(|error| GitError::io("open", root, error))?;
         let git_dir = disk::open_root(repo.git_dir())
             .map_err(|error| GitError::io("open", repo.git_dir(), error))?;
+        let own_refs = OwnRefs::new(repo.git_dir(), repo.common_dir());
         Ok(Self {
             repo,
+            own_refs,
             root: path,
             root_fd,
             git_dir,
