@@ -26,7 +26,7 @@ impl Git {
     pub fn checkout_to(&self, tree: &TreeId, dir: &Path) -> Result<(), GitError> {
         let tree = Oid::parse(tree.as_str())?;
         let top = disk::open_root(dir).map_err(|error| GitError::io("open", dir, error))?;
-        let checkout = Checkout { git: self, dir, settings: Settings::read(&self.repo) };
+        let checkout = Checkout { git: self, dir, settings: Settings::read(&self.repo)? };
         checkout.level(&top, tree, &mut Vec::new())
     }
 }

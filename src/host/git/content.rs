@@ -220,42 +220,47 @@ pub(super) fn as_path(bytes: &[u8]) -> &Path {
 
 /// A pattern file that does not belong to a directory. A missing one holds no pattern.
 pub(super) fn pattern_file(path: &Path) -> Result<Arc<Source>, GitError> {
-    match std::fs::File::open(path) {
-        Ok(file) if file.metadata().is_ok_and(|data| data.is_file()) => {
-            let mut bytes = Vec::new();
-            file.take(FILE_BYTES_MAX)
-                .read_to_end(&mut bytes)
-                .map_err(|error| GitError::io("read", path, error))?;
-            Ok(Arc::new(Source::new(bytes, None)))
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    let failed = |error| GitError::io("read", path, error);
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        // As git does: what may not be read holds no pattern, and hides nothing.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => {
+            return Ok(Arc::default());
         }
-        // As git does: what cannot be read holds no pattern, so that nothing is hidden by it.
-        Ok(_) | Err(_) => Ok(Arc::default()),
+        Err(error) => return Err(failed(error)),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Ok(Arc::default());
     }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Arc::new(Source::new(bytes, None)))
 }
 
 /// Where patterns for all of a person's repositories are.
-pub(super) fn global_ignores(repo: &Repo) -> Option<PathBuf> {
+pub(super) fn global_ignores(repo: &Repo) -> Result<Option<PathBuf>, GitError> {
     configured(repo, "core.excludesFile", "ignore")
 }
 
 /// Where attributes for all of a person's repositories are.
-pub(super) fn global_attributes(repo: &Repo) -> Option<PathBuf> {
+pub(super) fn global_attributes(repo: &Repo) -> Result<Option<PathBuf>, GitError> {
     configured(repo, "core.attributesFile", "attributes")
 }
 
-fn configured(repo: &Repo, key: &str, default: &str) -> Option<PathBuf> {
+fn configured(repo: &Repo, key: &str, default: &str) -> Result<Option<PathBuf>, GitError> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    if let Some(path) = repo.value(key) {
-        return match path.strip_prefix("~/") {
-            Some(rest) => Some(home?.join(rest)),
+    if let Some(path) = repo.value(key)? {
+        return Ok(match path.strip_prefix("~/") {
+            Some(rest) => home.map(|home| home.join(rest)),
             None => Some(PathBuf::from(path)),
-        };
+        });
     }
     let config = std::env::var_os("XDG_CONFIG_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
-        .or_else(|| Some(home?.join(".config")))?;
-    Some(config.join("git").join(default))
+        .or_else(|| Some(home?.join(".config")));
+    Ok(config.map(|config| config.join("git").join(default)))
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl<'a> Comparison<'a> {
         top: &Dir,
         tree: Oid,
     ) -> Result<Differing, GitError> {
-        let has_modes = git.repo.flag("core.fileMode").unwrap_or(true);
+        let has_modes = git.repo.flag("core.fileMode")?.unwrap_or(true);
         let mut comparison = Self { git, conversion, has_modes, found: Differing::new() };
         comparison.directory(Some(top), Some(tree), &mut Vec::new())?;
         Ok(comparison.found)

@@ -21,6 +21,16 @@ const DIRECTORY: OFlags =
 /// tree exhausts neither the stack nor the table of open files.
 const DEPTH_MAX: usize = 64;
 
+/// Turns "there is nothing of this kind there" into nothing. Every other failure stays one: what
+/// merely cannot be read must not be taken for missing.
+pub(super) fn absent<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens the directory from which everything else is reached.
 pub(super) fn open_root(path: &Path) -> Result<OwnedFd> {
     rustix::fs::openat(CWD, path, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())
@@ -75,11 +85,7 @@ pub(super) fn read_link(at: impl AsFd, name: &[u8]) -> Result<Vec<u8>> {
 
 /// Reads a regular file of at most `max` bytes; nothing if there is none, or it is larger.
 pub(super) fn read_small(at: impl AsFd, name: &[u8], max: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let file = match open_file(at, name) {
-        Ok(file) => file,
-        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(file) = absent(open_file(at, name))? else { return Ok(None) };
     let stamp = stat_open(&file)?;
     if !stamp.is_file() || stamp.size > max {
         return Ok(None);

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use super::content::as_path;
-use super::disk;
+use super::disk::{self, absent};
 use super::error::GitError;
 use super::guarded::{GuardedFile, place_of};
 use super::worktree::Git;
@@ -46,19 +46,34 @@ pub(super) fn clear_own_ref_locks(git: &Git) -> Result<(), GitError> {
 }
 
 /// Branches that another work tree of the same repository has checked out.
-pub(super) fn checked_out_elsewhere(git: &Git) -> BTreeSet<String> {
+pub(super) fn checked_out_elsewhere(git: &Git) -> Result<BTreeSet<String>, GitError> {
     let common = git.repo.common_dir();
+    let mut dirs = vec![common.to_owned()];
+    let linked = common.join("worktrees");
+    let failed = |error| GitError::io("list", &linked, error);
+    match std::fs::read_dir(&linked) {
+        Ok(entries) => {
+            for entry in entries {
+                dirs.push(entry.map_err(failed)?.path());
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
     let own = git.repo.git_dir().canonicalize().ok();
-    let linked = std::fs::read_dir(common.join("worktrees"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()));
-    std::iter::once(common.to_owned())
-        .chain(linked)
-        .filter(|dir| dir.canonicalize().ok() != own)
-        .filter_map(|dir| std::fs::read_to_string(dir.join("HEAD")).ok())
-        .filter_map(|head| Some(head.strip_prefix("ref: ")?.trim_end().to_owned()))
-        .collect()
+    let mut branches = BTreeSet::new();
+    for dir in dirs.into_iter().filter(|dir| dir.canonicalize().ok() != own) {
+        let head = dir.join("HEAD");
+        match std::fs::read_to_string(&head) {
+            Ok(text) => {
+                let branch = text.strip_prefix("ref: ").map(|branch| branch.trim_end().to_owned());
+                branches.extend(branch);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(GitError::io("read", head, error)),
+        }
+    }
+    Ok(branches)
 }
 
 /// Puts a guarded file back as it was, or removes it where there was none.
@@ -111,10 +126,10 @@ fn put_link(dir: &Path, path: &[u8], target: &[u8]) -> Result<(), GitError> {
 fn remove_below(dir: &Path, path: &[u8]) -> Result<(), GitError> {
     let failed = |error: rustix::io::Errno| GitError::io("remove", dir.join(as_path(path)), error);
     let root = disk::open_root(dir).map_err(failed)?;
-    match disk::open_parent(root.as_fd(), path) {
-        Ok((parent, name)) => disk::remove(parent.as_fd(), name).map_err(failed),
+    match absent(disk::open_parent(root.as_fd(), path)).map_err(failed)? {
+        Some((parent, name)) => disk::remove(parent.as_fd(), name).map_err(failed),
         // A parent that is gone took the file with it.
-        Err(_) => Ok(()),
+        None => Ok(()),
     }
 }
 

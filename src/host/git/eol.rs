@@ -41,19 +41,19 @@ enum Lines {
 }
 
 impl Settings {
-    pub(super) fn read(repo: &Repo) -> Self {
-        let auto = match repo.value("core.autocrlf") {
+    pub(super) fn read(repo: &Repo) -> Result<Self, GitError> {
+        let auto = match repo.value("core.autocrlf")? {
             Some(text) if text.eq_ignore_ascii_case("input") => Auto::Input,
-            _ if repo.flag("core.autocrlf") == Some(true) => Auto::On,
+            _ if repo.flag("core.autocrlf")? == Some(true) => Auto::On,
             _ => Auto::Off,
         };
-        let eol = repo.value("core.eol").unwrap_or_default();
+        let eol = repo.value("core.eol")?.unwrap_or_default();
         let crlf_is_native = match auto {
             Auto::On => true,
             Auto::Input => false,
             Auto::Off => eol.eq_ignore_ascii_case("crlf"),
         };
-        Self { auto, crlf_is_native }
+        Ok(Self { auto, crlf_is_native })
     }
 
     /// Whether a file without any attribute can be changed on its way.

@@ -96,6 +96,8 @@ pub(super) enum LibraryKind {
     NotFound,
     Locked,
     Modified,
+    /// Files could not be read or written.
+    Machine,
     Other,
 }
 
@@ -147,6 +149,19 @@ impl GitError {
             | Self::Damaged { .. }
             | Self::BadId { .. } => None,
         }
+    }
+}
+
+/// Turns what is missing or makes no sense into nothing. What merely cannot be read stays an error.
+pub(super) fn absent<T>(result: Result<T, GitError>) -> Result<Option<T>, GitError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => match error.library() {
+            Some(LibraryKind::NotFound | LibraryKind::Other) => Ok(None),
+            Some(LibraryKind::Machine | LibraryKind::Locked | LibraryKind::Modified) | None => {
+                Err(error)
+            }
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::content;
 use super::eol::Settings;
-use super::error::GitError;
+use super::error::{GitError, absent};
 use super::guard::Rescue;
 use super::mirror::{Delta, Dir, File, Nested, Node, SpecialKind, differences, repo_path};
 use super::object::{Attr, Target};
@@ -99,8 +99,8 @@ impl Git {
         let mut freezer = Freezer {
             git: self,
             snapshot,
-            settings: Settings::read(&self.repo),
-            has_modes: self.repo.flag("core.fileMode").unwrap_or(true),
+            settings: Settings::read(&self.repo)?,
+            has_modes: self.repo.flag("core.fileMode")?.unwrap_or(true),
             drivers: super::preflight::filter_drivers(self)?,
             edits: Edits::new(),
             changes: Vec::new(),
@@ -145,7 +145,7 @@ impl Git {
 
     fn agent_commits(&self, snapshot: &Snapshot) -> Result<Vec<CommitId>, GitError> {
         // A HEAD that cannot be read holds no commits; the guard puts it back.
-        let head = self.repo.head().ok().and_then(|head| head.commit);
+        let head = absent(self.repo.head())?.and_then(|head| head.commit);
         match head.filter(|commit| *commit != snapshot.base_oid) {
             None => Ok(Vec::new()),
             Some(tip) => {
@@ -159,7 +159,7 @@ impl Git {
     /// what it made, and a candidate without them is not what verify commands see.
     fn forced(&mut self, snapshot: &Snapshot) -> Result<Vec<(Vec<u8>, Entry)>, GitError> {
         let mut forced = Vec::new();
-        let head = self.repo.head().ok().and_then(|head| head.commit);
+        let head = absent(self.repo.head())?.and_then(|head| head.commit);
         if let Some(tip) = head.filter(|commit| *commit != snapshot.base_oid) {
             let base = self.repo.tree_of(snapshot.base_oid)?;
             for one in tree::differences(&self.repo, base, self.repo.tree_of(tip)?)? {

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::dotgit::{
     checked_out_elsewhere, clear_own_ref_locks, lock_files, put_back, put_file, remove,
 };
-use super::error::GitError;
+use super::error::{GitError, absent};
 use super::guarded::{Capture, GuardedFile, Keep, guarded_refs};
 use super::index::Index;
 use super::meta;
 use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
+use super::refs;
 use super::snapshot::{NOBODY, Snapshot};
 use super::tree::{self, Edits};
 use super::worktree::Git;
@@ -93,7 +94,7 @@ impl Guard<'_> {
         if let Some(number) = self.number {
             return Ok(number);
         }
-        let refs = self.git.repo.refs()?;
+        let refs = refs::list(self.git.repo.common_dir())?;
         let rescued = self.git.own_refs.rescued();
         let numbers = refs
             .keys()
@@ -194,7 +195,7 @@ impl Guard<'_> {
     fn head(&mut self) -> Result<(), GitError> {
         let before = self.snapshot.guarded.head.clone();
         // A HEAD that cannot be read is one that changed.
-        let now = self.git.repo.find_ref("HEAD").unwrap_or(None);
+        let now = absent(self.git.repo.find_ref("HEAD"))?.flatten();
         if now.as_ref() == Some(&before) {
             return Ok(());
         }
@@ -216,7 +217,7 @@ impl Guard<'_> {
         if now == *before {
             return Ok(());
         }
-        let elsewhere = checked_out_elsewhere(self.git);
+        let elsewhere = checked_out_elsewhere(self.git)?;
         let names: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
         let differing: Vec<&String> =
             names.into_iter().filter(|name| now.get(*name) != before.get(*name)).collect();
@@ -279,7 +280,7 @@ impl Guard<'_> {
         let candidate = self.git.candidate.map(|oid| (own.candidate(), oid));
         for (name, oid) in [(own.snapshot(), self.snapshot.id_oid)].into_iter().chain(candidate) {
             let target = Target::Direct(oid);
-            if repo.find_ref(&name).unwrap_or(None).as_ref() != Some(&target) {
+            if absent(repo.find_ref(&name))?.flatten().as_ref() != Some(&target) {
                 repo.set_ref(&name, &target, "looper: kept")?;
             }
         }

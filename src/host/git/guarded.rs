@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::content::{as_path, name_of};
-use super::disk;
+use super::disk::{self, absent};
 use super::error::GitError;
 use super::mirror::{join, repo_path};
 use super::object::{Kind, Target};
 use super::oid::Oid;
+use super::refs;
 use super::worktree::Git;
 use crate::engine::id::RepoPath;
 
@@ -65,13 +66,20 @@ impl Guarded {
             .repo
             .find_ref("HEAD")?
             .ok_or_else(|| GitError::Lost { path: git.repo.git_dir().to_owned() })?;
-        Ok(Self { head, refs: guarded_refs(git)?, files })
+        let refs = guarded_refs(git)?;
+        // What is not in this list is removed later on: the branch in hand has to be.
+        if let Target::Symbolic(branch) = &head
+            && !refs.contains_key(branch)
+        {
+            return Err(GitError::Damaged { what: "branch", id: branch.clone() });
+        }
+        Ok(Self { head, refs, files })
     }
 }
 
 /// The refs that matter now. The refs of the attempt itself are looked after where they are made.
 pub(super) fn guarded_refs(git: &Git) -> Result<BTreeMap<String, Target>, GitError> {
-    let mut refs = git.repo.refs()?;
+    let mut refs = refs::list(git.repo.common_dir())?;
     let own = &git.own_refs;
     let own_attempt = [own.snapshot(), own.candidate()];
     refs.retain(|name, _| !own_attempt.contains(name) && !own.is_foreign(name));
@@ -115,8 +123,12 @@ impl<'a> Capture<'a> {
         let base = place_of(self.git, place);
         let failed = |error: std::io::Error| GitError::io("read", base.join(as_path(path)), error);
         let root = disk::open_root(&base).map_err(|error| failed(error.into()))?;
-        let Ok((dir, name)) = disk::open_parent(root.as_fd(), path) else { return Ok(()) };
-        let Ok(stamp) = disk::stat(&dir, name) else { return Ok(()) };
+        let parent = absent(disk::open_parent(root.as_fd(), path));
+        let Some((dir, name)) = parent.map_err(|error| failed(error.into()))? else {
+            return Ok(());
+        };
+        let stamp = absent(disk::stat(&dir, name)).map_err(|error| failed(error.into()))?;
+        let Some(stamp) = stamp else { return Ok(()) };
         let (permissions, bytes) = if stamp.is_link() {
             (None, disk::read_link(&dir, name).map_err(|error| failed(error.into()))?)
         } else {
@@ -135,9 +147,11 @@ impl<'a> Capture<'a> {
     }
 
     fn below(&mut self, place: &str, path: &mut Vec<u8>, depth: usize) -> Result<(), GitError> {
-        let Some(dir) = open_below(&place_of(self.git, place), path) else {
-            return self.one(place, path);
-        };
+        let base = place_of(self.git, place);
+        let opened = open_below(&base, path);
+        let opened =
+            opened.map_err(|error| GitError::io("open", base.join(as_path(path)), error))?;
+        let Some(dir) = opened else { return self.one(place, path) };
         if depth == HOOKS_DEPTH_MAX {
             return Ok(());
         }
@@ -153,10 +167,12 @@ impl<'a> Capture<'a> {
     }
 }
 
-fn open_below(base: &Path, path: &[u8]) -> Option<OwnedFd> {
-    let root = disk::open_root(base).ok()?;
-    let (dir, name) = disk::open_parent(root.as_fd(), path).ok()?;
-    disk::open_dir(&dir, name).ok()
+fn open_below(base: &Path, path: &[u8]) -> rustix::io::Result<Option<OwnedFd>> {
+    let root = disk::open_root(base)?;
+    let Some((dir, name)) = absent(disk::open_parent(root.as_fd(), path))? else {
+        return Ok(None);
+    };
+    absent(disk::open_dir(&dir, name))
 }
 
 /// The directory that the first component of a guarded path stands for.

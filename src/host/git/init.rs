@@ -72,7 +72,7 @@ impl Git {
                 files.push((path.to_vec(), file.stamp.git_mode(), raw));
             }
         });
-        let settings = Settings::read(&git.repo);
+        let settings = Settings::read(&git.repo)?;
         let (mut edits, mut index) = (Edits::new(), Index::default());
         for (path, mode, raw) in files {
             let oid = match mode {

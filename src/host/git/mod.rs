@@ -13,7 +13,7 @@
 //! | `ignores`, `wildmatch`, `eol` | what git ignores, and how it changes line endings |
 //! | `preflight`, `dirty` | may a run start, and is everything committed |
 //! | `snapshot`, `meta`, `guarded`, `own_refs` | the state before an attempt |
-//! | `guard`, `dotgit` | what is put back under `.git` |
+//! | `guard`, `dotgit`, `refs` | what is put back under `.git` |
 //! | `freeze` | the candidate |
 //! | `rollback`, `restore`, `disk` | the way back |
 //! | `publish`, `recover` | the commit, and what a crash leaves of it |
@@ -49,6 +49,7 @@ mod own_refs;
 mod preflight;
 mod publish;
 mod recover;
+mod refs;
 mod repo;
 mod request;
 mod restore;

@@ -21,13 +21,13 @@ impl Git {
             return Err(Refusal::InProgress { operation }.into());
         }
         self.check_unlocked()?;
-        if let Some(feature) = unsupported(|key| self.repo.value(key)) {
+        if let Some(feature) = unsupported(|key| self.repo.value(key))? {
             return Err(Refusal::Unsupported { feature }.into());
         }
         if let Some(path) = self.read_index()?.unmerged() {
             return Err(Refusal::Unmerged { path: repo_path(path) }.into());
         }
-        if self.repo.flag("commit.gpgsign") == Some(true) {
+        if self.repo.flag("commit.gpgsign")? == Some(true) {
             return Err(Refusal::Signed.into());
         }
         if self.repo.identities().is_none() {
@@ -83,27 +83,33 @@ pub(super) fn filter_drivers(git: &Git) -> Result<Vec<String>, GitError> {
 }
 
 /// The first setting that changes the format of the repository.
-fn unsupported(value: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let is = |key: &str, harmless: &[&str]| {
-        value(key).is_some_and(|found| !harmless.contains(&found.to_ascii_lowercase().as_str()))
-    };
-    let off = ["false", "no", "off", "0", ""];
-    let features = [
-        (is("extensions.objectformat", &["sha1"]), "SHA-256 object names"),
-        (is("extensions.refstorage", &["files"]), "reftable"),
-        (is("extensions.partialclone", &[]), "a partial clone"),
-        (is("extensions.compatobjectformat", &[]), "two kinds of object names"),
-        (is("core.sparsecheckout", &off), "a sparse checkout"),
+fn unsupported(
+    value: impl Fn(&str) -> Result<Option<String>, GitError>,
+) -> Result<Option<String>, GitError> {
+    const OFF: &[&str] = &["false", "no", "off", "0", ""];
+    const FEATURES: [(&str, &[&str], &str); 5] = [
+        ("extensions.objectformat", &["sha1"], "SHA-256 object names"),
+        ("extensions.refstorage", &["files"], "reftable"),
+        ("extensions.partialclone", &[], "a partial clone"),
+        ("extensions.compatobjectformat", &[], "two kinds of object names"),
+        ("core.sparsecheckout", OFF, "a sparse checkout"),
     ];
-    features.into_iter().find(|(found, _)| *found).map(|(_, feature)| feature.to_owned())
+    for (key, harmless, feature) in FEATURES {
+        let found = value(key)?.map(|found| found.to_ascii_lowercase());
+        if found.is_some_and(|found| !harmless.contains(&found.as_str())) {
+            return Ok(Some(feature.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Says why a repository could not be opened, where its configuration tells.
 pub(super) fn explain(root: &Path, error: GitError) -> GitError {
-    let feature =
-        config_file(root).and_then(|file| unsupported(|key| Repo::value_in_file(&file, key)));
-    match (feature, error) {
-        (Some(feature), GitError::Store { .. }) => Refusal::Unsupported { feature }.into(),
+    let told = |file: PathBuf| unsupported(|key| Ok(Repo::value_in_file(&file, key)));
+    match (config_file(root).map(told), error) {
+        (Some(Ok(Some(feature))), GitError::Store { .. }) => {
+            Refusal::Unsupported { feature }.into()
+        }
         (_, error) => error,
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::content::as_path;
-use super::disk;
+use super::disk::{self, absent};
 use super::dotgit::remove;
 use super::error::{GitError, LibraryKind, Refusal};
 use super::index::{Index, IndexEntry, Stat};
@@ -204,7 +204,10 @@ impl Git {
         for path in changed.iter().map(|one| one.path.as_slice()) {
             let failed =
                 |error: std::io::Error| GitError::io("flush", self.root.join(as_path(path)), error);
-            let Ok((dir, name)) = disk::open_parent(self.root(), path) else { continue };
+            let parent = absent(disk::open_parent(self.root(), path));
+            let Some((dir, name)) = parent.map_err(|error| failed(error.into()))? else {
+                continue;
+            };
             match disk::open_file(dir.as_fd(), name) {
                 Ok(file) => file.sync_all().map_err(failed)?,
                 // Links live in their directory, and what was deleted has no content.

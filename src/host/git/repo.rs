@@ -1,14 +1,13 @@
 //! The only file that names libgit2: a thin typed layer over objects, refs, configuration,
 //! attributes and diffs. Work trees and the index are handled by this room itself.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{AttrCheckFlags, AttrValue, ErrorCode, ObjectType, RepositoryState};
+use git2::{AttrCheckFlags, AttrValue, ErrorClass, ErrorCode, ObjectType, RepositoryState};
 
-use super::error::{GitError, LibraryError, LibraryKind, Refusal};
+use super::error::{GitError, LibraryError, LibraryKind, Refusal, absent};
 use super::object::{Attr, CommitParts, Head, Kind, Target};
 use super::oid::Oid;
 
@@ -24,7 +23,12 @@ fn failed(action: impl Into<String>) -> impl FnOnce(git2::Error) -> GitError {
             ErrorCode::NotFound | ErrorCode::UnbornBranch => LibraryKind::NotFound,
             ErrorCode::Locked => LibraryKind::Locked,
             ErrorCode::Modified | ErrorCode::Exists => LibraryKind::Modified,
-            _ => LibraryKind::Other,
+            _ => match error.class() {
+                ErrorClass::Os | ErrorClass::Filesystem | ErrorClass::NoMemory => {
+                    LibraryKind::Machine
+                }
+                _ => LibraryKind::Other,
+            },
         };
         let source = LibraryError { message: error.message().to_owned(), kind };
         GitError::Store { action, source }
@@ -228,18 +232,6 @@ impl Repo {
         walk.take(max).map(|found| found.map(own).map_err(action())).collect()
     }
 
-    /// Every ref with a name that is text. Refs that cannot be read are left out.
-    pub(super) fn refs(&self) -> Result<BTreeMap<String, Target>, GitError> {
-        let mut refs = BTreeMap::new();
-        for found in self.inner.references().map_err(failed("list the refs"))? {
-            let found = found.map_err(failed("list the refs"))?;
-            if let (Ok(name), Some(target)) = (found.name(), target(&found)) {
-                refs.insert(name.to_owned(), target);
-            }
-        }
-        Ok(refs)
-    }
-
     pub(super) fn find_ref(&self, name: &str) -> Result<Option<Target>, GitError> {
         match self.inner.find_reference(name) {
             Ok(found) => Ok(target(&found)),
@@ -277,13 +269,25 @@ impl Repo {
             .map_err(failed(format!("delete {name}")))
     }
 
-    /// A value of the configuration as it is now. Values that cannot be read count as absent.
-    pub(super) fn value(&self, key: &str) -> Option<String> {
-        self.inner.config().ok()?.snapshot().ok()?.get_string(key).ok()
+    /// A value of the configuration as it is now.
+    pub(super) fn value(&self, key: &str) -> Result<Option<String>, GitError> {
+        self.setting(key, |config| config.get_string(key))
     }
 
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        self.inner.config().ok()?.snapshot().ok()?.get_bool(key).ok()
+    /// A switch of the configuration. What does not read as one counts as absent.
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, GitError> {
+        self.setting(key, |config| config.get_bool(key))
+    }
+
+    fn setting<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&git2::Config) -> Result<T, git2::Error>,
+    ) -> Result<Option<T>, GitError> {
+        let action = || failed(format!("read the setting {key}"));
+        let mut config = self.inner.config().map_err(action())?;
+        let config = config.snapshot().map_err(action())?;
+        absent(read(&config).map_err(action()))
     }
 
     /// Writes a value into the repository's own configuration.

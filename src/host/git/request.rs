@@ -87,7 +87,7 @@ impl Request<'_> {
         Ok(Rules {
             by_dir: BTreeMap::new(),
             exclude: content::pattern_file(&exclude)?,
-            global: match content::global_ignores(self.repo) {
+            global: match content::global_ignores(self.repo)? {
                 Some(path) => content::pattern_file(&path)?,
                 None => Arc::default(),
             },

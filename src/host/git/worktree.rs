@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::{self, as_path};
-use super::disk;
+use super::disk::{self, absent};
 use super::eol::Settings;
 use super::error::{GitError, Refusal};
 use super::ignores::{FILE_BYTES_MAX, Rules};
@@ -115,11 +115,13 @@ impl Git {
     /// Makes sure that `.git` is still the one that was opened.
     pub(super) fn check_alive(&self) -> Result<(), GitError> {
         let path = self.repo.git_dir();
-        let now = disk::stat(&self.root_fd, path_bytes(path)).ok();
-        let opened =
-            disk::stat_open(&self.git_dir).map_err(|error| GitError::io("look at", path, error))?;
+        let failed = |error: rustix::io::Errno| GitError::io("look at", path, error);
+        let now = absent(disk::stat(&self.root_fd, path_bytes(path))).map_err(failed)?;
+        let opened = disk::stat_open(&self.git_dir).map_err(failed)?;
         let same = |now: Stamp| now.ino == opened.ino && now.dev == opened.dev;
-        if now.is_some_and(same) && self.repo.common_dir().join("objects").is_dir() {
+        let objects = self.repo.common_dir().join("objects");
+        let objects = absent(disk::open_root(&objects)).map_err(failed)?;
+        if now.is_some_and(same) && objects.is_some() {
             return Ok(());
         }
         Err(GitError::Lost { path: path.to_owned() })
@@ -245,7 +247,7 @@ impl Git {
         attribute_files: &[Vec<u8>],
     ) -> Result<Option<Settings>, GitError> {
         const WORDS: [&[u8]; 4] = [b"text", b"eol", b"crlf", b"ident"];
-        let settings = Settings::read(&self.repo);
+        let settings = Settings::read(&self.repo)?;
         let named = settings.always_on() || self.attributes_name(attribute_files, &WORDS)?;
         Ok(named.then_some(settings))
     }
@@ -261,9 +263,10 @@ impl Git {
         };
         for path in attribute_files {
             let full = self.root.join(as_path(path));
-            let bytes = match disk::open_parent(self.root(), path) {
-                Ok((dir, name)) => disk::read_small(dir, name, FILE_BYTES_MAX),
-                Err(_) => Ok(None),
+            let parent = absent(disk::open_parent(self.root(), path));
+            let bytes = match parent.map_err(|error| GitError::io("open", &full, error))? {
+                Some((dir, name)) => disk::read_small(dir, name, FILE_BYTES_MAX),
+                None => Ok(None),
             };
             let bytes = bytes.map_err(|error| GitError::io("read", full, error))?;
             if bytes.is_some_and(|bytes| names(&bytes)) {
@@ -272,7 +275,7 @@ impl Git {
         }
         let elsewhere = [
             Some(self.repo.common_dir().join("info/attributes")),
-            content::global_attributes(&self.repo),
+            content::global_attributes(&self.repo)?,
             Some(PathBuf::from("/etc/gitattributes")),
         ];
         for path in elsewhere.into_iter().flatten() {
