@@ -1,6 +1,8 @@
 //! The public formats and their JSON Schemas: what `looper schema` prints and the drift test holds.
 
 use schemars::generate::SchemaSettings;
+mod page;
+
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
@@ -41,6 +43,11 @@ fn status() -> Schema {
     let mut schema = generator.root_schema_for::<Status>();
     schema.ensure_object().insert("title".into(), json!("Where a project stands"));
     schema
+}
+
+/// The reference of all events for people, as it stands in `docs/events.md`.
+pub fn events_page() -> String {
+    page::page(event_line().as_value())
 }
 
 /// The envelope around every variant of the vocabulary.

@@ -57,6 +57,31 @@ fn the_demo_goes_as_written_in_a_hostile_environment() {
     git(&project, &["fsck", "--strict"]);
 }
 
+/// The page of events tells people how to check a log without `looper`.
+#[test]
+fn a_log_is_checked_as_the_page_of_events_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md"));
+    let page = page.unwrap();
+    let (_, rest) = page.split_once("```sh\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+
+    let cwd = tempfile::tempdir().unwrap();
+    let mut demo = looper(cwd.path());
+    demo.args(["demo", "--keep", "kept"]);
+    end(demo).exits(0);
+    let project = cwd.path().join("kept");
+    let said = |shell: &str| {
+        let mut check = command(shell, &project);
+        check.args(["-c", script]);
+        end(check).exits(0).stdout
+    };
+    assert_eq!((said("sh"), said("bash")), (String::new(), String::new()));
+    let log = project.join(".looper/events.jsonl");
+    let forged = fs::read_to_string(&log).unwrap().replacen("Greet by name", "Greet by game", 1);
+    fs::write(&log, forged).unwrap();
+    assert!(said("sh").starts_with("not as written: {\"v\":1,\"seq\":1,"), "{}", said("sh"));
+}
+
 #[test]
 fn the_demo_tells_people_what_happened_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use looper::schema::FORMATS;
+use looper::engine::event::EventKind;
+use looper::schema::{FORMATS, events_page};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{name}.json"))
@@ -23,6 +24,28 @@ fn schemas_do_not_drift() {
             "{} is stale: LOOPER_BLESS=1 cargo test schemas",
             path.display()
         );
+    }
+}
+
+/// `LOOPER_BLESS=1 cargo test schemas` writes it anew.
+#[test]
+fn the_page_of_events_does_not_drift() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md");
+    let page = events_page();
+    if std::env::var_os("LOOPER_BLESS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == page, "docs/events.md is stale: LOOPER_BLESS=1 cargo test schemas");
+    for name in EventKind::NAMES {
+        assert!(page.contains(&format!("\n### {name}\n")), "{name} is not on the page");
+    }
+    let links = page.split("](#").skip(1).filter_map(|rest| rest.split_once(')'));
+    for (anchor, _) in links {
+        let heading = page.lines().any(|line| {
+            line.strip_prefix("### ").is_some_and(|name| name.to_lowercase() == anchor)
+        });
+        assert!(heading, "nothing on the page is called {anchor}");
     }
 }
 

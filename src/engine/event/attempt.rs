@@ -95,7 +95,7 @@ stage_finished!(
 stage_finished!(
     /// Data of `implement_finished`.
     ImplementFinished {
-        /// The candidate: what would be committed. `None`: the agent failed, nothing was frozen.
+        /// The candidate: what would be committed; nothing where the agent failed.
         tree: Option<TreeId>,
         /// Every path in which the candidate differs from the base.
         paths: Vec<RepoPath>,
