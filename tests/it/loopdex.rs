@@ -86,8 +86,8 @@ fn project() -> Project {
         project.write(name, text);
     }
     let codex = project.place().join("bin/codex");
-    fs::write(&codex, CODEX).unwrap();
-    fs::set_permissions(&codex, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&codex, CODEX).expect("the place is writable");
+    fs::set_permissions(&codex, fs::Permissions::from_mode(0o755)).expect("the file is ours");
     project.script(&[
         implementer([write("src/count.sh", "wc -l"), print("Half of it.")]).task("1.2").attempt(1),
         implementer([

@@ -60,8 +60,9 @@ fn no_schema_is_left_over() {
 
 /// A validator for one line of the log.
 pub(crate) fn line_validator() -> jsonschema::Validator {
-    let schema = serde_json::from_str(&fs::read_to_string(file("event-v1")).unwrap()).unwrap();
-    jsonschema::validator_for(&schema).unwrap()
+    let schema = fs::read_to_string(file("event-v1")).expect("the schema is there");
+    let schema = serde_json::from_str(&schema).expect("a schema is JSON");
+    jsonschema::validator_for(&schema).expect("it is a schema")
 }
 
 #[test]
