@@ -64,6 +64,9 @@ pub enum SpecialKind {
     NestedRepository,
     /// A submodule with changes that are not committed in it.
     DirtySubmodule,
+    /// A submodule at another commit: nobody else may have that commit, and no rollback moves it
+    /// back.
+    MovedSubmodule,
     /// A file larger than any candidate may hold.
     TooLarge,
     /// A file or directory that its owner may not read.
