@@ -8,6 +8,7 @@ mod pass;
 mod people;
 mod plan;
 mod repositories;
+mod signals;
 mod state_dir;
 mod uncommitted;
 mod verdicts;
