@@ -74,6 +74,7 @@ impl Project {
     /// Back to the first commit, with nothing remembered.
     fn reset(&self) {
         self.run("git", &["reset", "-q", "--hard", "HEAD"], "");
+        drop(fs::remove_file(self.path("src/tfloor.txt")));
         for name in ["events.jsonl", "lock"] {
             drop(fs::remove_file(self.path(".looper").join(name)));
         }
