@@ -161,7 +161,7 @@ fn every_rule_has_a_case() {
 #[case::scp("git@github.com:rust-lang/rust.git".to_owned())]
 #[case::rust_field("struct A {\n    token: TokenStream2,\n    secret: SecretString\n}".to_owned())]
 #[case::typescript("password: string;\ntoken: Promise<Token2>".to_owned())]
-#[case::npmrc_variable("//registry.npmjs.org/:_authToken=${NPM_TOKEN}".to_owned())]
+#[case::npmrc_variable("//registry.example.org/:_authToken=${NPM_TOKEN}".to_owned())]
 #[case::make("API_KEY=$(shell cat key.txt)\nTOKEN=$$(pass show x)".to_owned())]
 #[case::authorization_of_a_manual("Authorization: Basic dXNlcm5hbWU6cGFzc3dvcmQ=".to_owned())]
 #[case::name_in_a_module("credentials = \"google_oauth2.Credentials\"".to_owned())]
