@@ -324,3 +324,32 @@ fn a_repository_can_move_to_another_thread() {
     is_send::<looper::host::git::Snapshot>();
     is_send::<looper::host::git::Frozen>();
 }
+
+#[test]
+fn a_new_cache_that_ignores_itself_is_left_out_and_removed() {
+    let fixture = Fixture::new();
+    fixture.write("old_cache/.gitignore", "*\n");
+    fixture.write("old_cache/entry", "x");
+    let mut git = fixture.open();
+    let (snapshot, frozen) = attempt(&fixture, &mut git, |it| {
+        it.write(".pytest_cache/.gitignore", "# made by a test runner\n*\n");
+        it.write(".pytest_cache/v/cache/lastfailed", "{}");
+        it.write("pkg/sub/.ruff_cache/.gitignore", "*");
+        it.write("not_all/.gitignore", "*\n!keep\n");
+        it.write("not_all/keep", "x");
+        it.write("forced/.gitignore", "*\n");
+        it.write("forced/file", "x");
+        it.git(&["add", "-f", "forced/file"]);
+        it.write("src/a.rs", "x");
+    });
+    let want = ["A forced/.gitignore", "A forced/file", "A not_all/.gitignore", "A not_all/keep"];
+    assert_eq!(letters(&frozen)[..4], want);
+    assert_eq!(letters(&frozen)[4..], ["M src/a.rs"]);
+    assert_eq!(names(&frozen.caches), [".pytest_cache", "pkg/sub/.ruff_cache"]);
+    git.clean_to(&snapshot, &frozen).unwrap();
+    assert!(!fixture.at(".pytest_cache").exists());
+    assert!(!fixture.at("pkg").exists());
+    assert!(fixture.at("old_cache/entry").exists());
+    assert!(fixture.at("not_all/keep").exists());
+    assert_eq!(git.drift(&snapshot, &frozen).unwrap(), []);
+}

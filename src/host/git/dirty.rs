@@ -7,7 +7,7 @@ use super::eol::Settings;
 use super::error::GitError;
 use super::mirror::{Dir, File, Node, join, repo_path};
 use super::oid::{Entry, Oid, mode};
-use super::request::{Access, Depth};
+use super::request::{Access, Caches, Depth};
 use super::tree::{self, Entries};
 use super::worktree::{Git, Sight};
 use crate::engine::id::RepoPath;
@@ -53,6 +53,7 @@ impl Git {
             tracked: &tracked,
             depth: Depth::Compare,
             access: Access::Report,
+            caches: Caches::Seen,
             reference: None,
             rules: None,
         };

@@ -9,7 +9,7 @@ use super::guard::Rescue;
 use super::mirror::{Delta, Dir, File, Nested, Node, SpecialKind, differences, repo_path};
 use super::object::{Attr, Target};
 use super::oid::{Entry, Oid, mode};
-use super::request::{Access, Depth};
+use super::request::{Access, Caches, Depth};
 use super::snapshot::Snapshot;
 use super::tracked::Tracked;
 use super::tree::{self, Edits};
@@ -64,6 +64,10 @@ pub struct Frozen {
     pub overlaps: Vec<RepoPath>,
     /// What cannot be in any tree. An attempt with any of these is not what was judged.
     pub special: Vec<Special>,
+    /// New directories whose own `.gitignore` ignores everything in them, as test runners leave
+    /// them behind. They are in no tree, and [`Git::clean_to`] removes them, so that nothing that
+    /// is verified can depend on them.
+    pub caches: Vec<RepoPath>,
     /// Commits the agent made, newest first. Their effect is in the tree, HEAD is back.
     pub agent_commits: Vec<CommitId>,
     /// What was put back under `.git`.
@@ -89,10 +93,11 @@ impl Git {
             Arc::new(snapshot.tracked.with(&forced))
         };
         self.fresh = None;
-        let top = self.look(&Sight {
+        let (top, caches) = self.look_for(&Sight {
             tracked: &tracked,
             depth: Depth::Store { file_bytes_max: FILE_BYTES_MAX },
             access: Access::Report,
+            caches: Caches::Named,
             reference: Some(&snapshot.top),
             rules: Some(&snapshot.rules),
         })?;
@@ -120,8 +125,17 @@ impl Git {
         self.candidate = Some(tree);
         special.sort();
         special.dedup();
-        let tree = tree.tree();
-        Ok(Frozen { tree, changes, overlaps, special, agent_commits, rescued, top, tracked })
+        Ok(Frozen {
+            tree: tree.tree(),
+            changes,
+            overlaps,
+            special,
+            caches: caches.iter().map(|path| repo_path(path)).collect(),
+            agent_commits,
+            rescued,
+            top,
+            tracked,
+        })
     }
 
     /// The paths in which the work tree differs from what was frozen.
@@ -137,6 +151,7 @@ impl Git {
             tracked: &frozen.tracked,
             depth: Depth::Compare,
             access: Access::Report,
+            caches: Caches::Seen,
             reference: Some(&frozen.top),
             rules: Some(&snapshot.rules),
         })?;

@@ -36,7 +36,7 @@ impl Source {
     }
 
     /// What the last matching line says; nothing where no line matches.
-    fn ignores(&self, path: &[u8], is_dir: bool) -> Option<bool> {
+    pub(super) fn ignores(&self, path: &[u8], is_dir: bool) -> Option<bool> {
         let found = self.patterns.iter().rev().find(|pattern| pattern.matches(path, is_dir))?;
         Some(!found.negated)
     }

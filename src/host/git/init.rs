@@ -11,7 +11,7 @@ use super::object::{CommitParts, Target};
 use super::oid::{Entry, Oid, mode};
 use super::publish::{IndexLock, When, stat_of};
 use super::repo::Repo;
-use super::request::{Access, Depth};
+use super::request::{Access, Caches, Depth};
 use super::tracked::Tracked;
 use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
@@ -61,6 +61,7 @@ impl Git {
             tracked: &tracked,
             depth: Depth::Store { file_bytes_max: u64::MAX },
             access: Access::Report,
+            caches: Caches::Seen,
             reference: None,
             rules: None,
         })?;

@@ -38,6 +38,16 @@ pub(super) enum Access {
     Force,
 }
 
+/// What a new directory is whose own `.gitignore` ignores everything in it. Test runners and the
+/// like leave such caches behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caches {
+    /// A directory like any other.
+    Seen,
+    /// Named, and left out.
+    Named,
+}
+
 /// Where the rules about ignored files come from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RuleSource<'a> {
@@ -64,6 +74,7 @@ pub(super) struct Request<'a> {
     pub(super) rules: RuleSource<'a>,
     pub(super) depth: Depth,
     pub(super) access: Access,
+    pub(super) caches: Caches,
     /// Set where files can differ from what git stores for them.
     pub(super) conversion: Option<Settings>,
     /// The time of the file system just before.
@@ -76,6 +87,8 @@ pub(super) struct Scanned {
     pub(super) rules: Rules,
     /// Every attribute file there is, tracked or not.
     pub(super) attribute_files: Vec<Vec<u8>>,
+    /// New directories that ignore themselves, where they are left out.
+    pub(super) caches: Vec<Vec<u8>>,
     /// How many files were read.
     pub(super) hashed: u64,
 }

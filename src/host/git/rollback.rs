@@ -7,7 +7,7 @@ use super::freeze::Frozen;
 use super::guard::Rescue;
 use super::ignores::Rules;
 use super::mirror::{Dir, differences};
-use super::request::{Access, Depth};
+use super::request::{Access, Caches, Depth};
 use super::restore::Restorer;
 use super::snapshot::Snapshot;
 use super::tracked::Tracked;
@@ -42,7 +42,8 @@ impl Git {
     }
 
     /// Removes what verify commands and critics left behind and puts back what they altered, so
-    /// that the work tree holds the candidate and what was not committed before.
+    /// that the work tree holds the candidate and what was not committed before. To be called
+    /// before verify as well: caches of the implementer are not part of the candidate.
     ///
     /// # Errors
     /// As for [`rollback`](Self::rollback).
@@ -62,6 +63,7 @@ impl Git {
             tracked,
             depth: Depth::Compare,
             access: Access::Force,
+            caches: Caches::Seen,
             reference: Some(target),
             rules: Some(rules),
         };

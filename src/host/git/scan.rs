@@ -18,7 +18,7 @@ use super::ignores::{FILE_BYTES_MAX, Rules, Source};
 use super::known::{Known, KnownNode};
 use super::mirror::{Dir, File, Node, SpecialKind, Stamp, join};
 use super::nested;
-use super::request::{Access, Depth, KEPT_BYTES_MAX, Request, RuleSource, Scanned};
+use super::request::{Access, Caches, Depth, KEPT_BYTES_MAX, Request, RuleSource, Scanned};
 
 /// Directories nested deeper than this are not walked: each level holds an open file.
 const DEPTH_MAX: usize = 200;
@@ -43,8 +43,14 @@ pub(super) fn scan(request: &Request<'_>) -> Result<Scanned, GitError> {
         RuleSource::Live(_) => request.live_rules()?,
         RuleSource::Pinned(rules) => rules.clone(),
     };
-    let mut walk =
-        Walk { request, path: Vec::new(), rules, attribute_files: Vec::new(), hashed: 0 };
+    let mut walk = Walk {
+        request,
+        path: Vec::new(),
+        rules,
+        attribute_files: Vec::new(),
+        caches: Vec::new(),
+        hashed: 0,
+    };
     let fd = disk::open_dir(request.root, b".").map_err(|error| walk.failed(error))?;
     let around = Around {
         known: Some(request.known),
@@ -54,8 +60,8 @@ pub(super) fn scan(request: &Request<'_>) -> Result<Scanned, GitError> {
     };
     let names = disk::list(fd.as_fd()).map_err(|error| walk.failed(error))?;
     let (top, _) = walk.directory(&fd, &names, around, 0)?;
-    let Walk { rules, attribute_files, hashed, .. } = walk;
-    Ok(Scanned { top, rules, attribute_files, hashed })
+    let Walk { rules, attribute_files, caches, hashed, .. } = walk;
+    Ok(Scanned { top, rules, attribute_files, caches, hashed })
 }
 
 struct Walk<'a> {
@@ -63,6 +69,7 @@ struct Walk<'a> {
     path: Vec<u8>,
     rules: Rules,
     attribute_files: Vec<Vec<u8>>,
+    caches: Vec<Vec<u8>>,
     hashed: u64,
 }
 
@@ -212,6 +219,10 @@ impl Walk<'_> {
         if !walked && names.iter().any(|entry| *entry.0 == *b".git") {
             return Ok(Seen::Node(Node::Nested(nested::look(&self.at(), None))));
         }
+        if !walked && self.request.caches == Caches::Named && self.ignores_itself(&fd, &names)? {
+            self.caches.push(self.path.clone());
+            return Ok(Seen::Hidden);
+        }
         let around = Around {
             known: below,
             earlier: context.earlier.and_then(Node::as_dir),
@@ -322,6 +333,25 @@ impl Walk<'_> {
             stored: raw.is_some(),
             clean: Some(entry.oid),
         })
+    }
+
+    fn ignores_itself(
+        &self,
+        fd: &OwnedFd,
+        names: &[(Box<[u8]>, FileType)],
+    ) -> Result<bool, GitError> {
+        // One that was there before is ignored by the rules of then.
+        if self.rules.by_dir.contains_key(&self.path) {
+            return Ok(false);
+        }
+        let bytes = disk::read_small(fd, b".gitignore", FILE_BYTES_MAX)
+            .map_err(|error| GitError::io("read .gitignore in", self.at(), error))?;
+        let Some(bytes) = bytes else { return Ok(false) };
+        let source = Source::new(bytes, None);
+        let ignored = |(name, kind): &(Box<[u8]>, FileType)| {
+            source.ignores(name, *kind == FileType::Directory) == Some(true)
+        };
+        Ok(names.iter().all(ignored))
     }
 
     fn load_rules(&mut self, fd: &OwnedFd) -> Result<(), GitError> {

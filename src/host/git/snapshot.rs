@@ -17,7 +17,7 @@ use super::meta::{self, Meta};
 use super::mirror::{Dir, Node, SpecialKind, repo_path};
 use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
-use super::request::{Access, Depth, KEPT_BYTES_MAX};
+use super::request::{Access, Caches, Depth, KEPT_BYTES_MAX};
 use super::tracked::Tracked;
 use super::tree;
 use super::worktree::{Git, Sight};
@@ -188,6 +188,7 @@ impl Git {
             tracked,
             depth: Depth::Store { file_bytes_max: KEPT_BYTES_MAX },
             access: Access::Report,
+            caches: Caches::Seen,
             reference: None,
             rules: None,
         })

@@ -15,7 +15,7 @@ use super::object::Head;
 use super::oid::Oid;
 use super::own_refs::OwnRefs;
 use super::repo::Repo;
-use super::request::{Access, Depth, Request, RuleSource, Scanned};
+use super::request::{Access, Caches, Depth, Request, RuleSource, Scanned};
 use super::scan;
 use super::snapshot::Snapshot;
 use super::tracked::Tracked;
@@ -50,6 +50,7 @@ pub(super) struct Sight<'a> {
     pub(super) tracked: &'a Tracked,
     pub(super) depth: Depth,
     pub(super) access: Access,
+    pub(super) caches: Caches,
     pub(super) reference: Option<&'a Arc<Dir>>,
     /// The rules of an earlier moment, or else those of now.
     pub(super) rules: Option<&'a Rules>,
@@ -196,6 +197,14 @@ impl Git {
 
     /// Looks at the work tree. Afterwards the last scan is this one.
     pub(super) fn look(&mut self, sight: &Sight<'_>) -> Result<Arc<Dir>, GitError> {
+        self.look_for(sight).map(|(top, _)| top)
+    }
+
+    /// As [`look`](Self::look), and names the new directories that ignore themselves.
+    pub(super) fn look_for(
+        &mut self,
+        sight: &Sight<'_>,
+    ) -> Result<(Arc<Dir>, Vec<Vec<u8>>), GitError> {
         let mut conversion = self.conversion(&sight.tracked.attribute_files)?;
         let index_ns = match (&self.top, self.trusts_index) {
             (None, true) => self.index.as_ref().map(|(stamp, _)| stamp.mtime_ns),
@@ -213,8 +222,9 @@ impl Git {
         self.hashed += scanned.hashed;
         self.rules = scanned.rules;
         self.top = Some(Arc::clone(&scanned.top));
-        self.fresh = Some(sight.depth);
-        Ok(scanned.top)
+        // What was left out has to be seen by the next one.
+        self.fresh = scanned.caches.is_empty().then_some(sight.depth);
+        Ok((scanned.top, scanned.caches))
     }
 
     fn scan(
@@ -236,6 +246,7 @@ impl Git {
             rules: sight.rules.map_or(RuleSource::Live(&self.rules), RuleSource::Pinned),
             depth: sight.depth,
             access: sight.access,
+            caches: sight.caches,
             conversion,
             start_ns,
         })
