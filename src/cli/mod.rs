@@ -1,20 +1,25 @@
 //! The command line: one file per command, errors mapped to exit codes in one place.
 
 pub mod args;
+mod block;
 mod completions;
 mod demo;
+mod doctor;
 pub mod exit;
 mod failure;
 mod lint;
 mod log;
 mod ls;
 mod patience;
+mod person;
 mod replay;
 mod run;
 mod schema;
 mod since;
 mod site;
 mod status;
+mod stop;
+mod unblock;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -24,7 +29,7 @@ use clap::Parser as _;
 
 use crate::scripted;
 use crate::ui::sanitize::clean;
-use args::{Cli, Command};
+use args::{Cli, Command, DoctorArgs};
 use exit::Exit;
 use failure::Failure;
 use site::Site;
@@ -64,7 +69,11 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => demo::demo(site, args),
         Command::Run(args) => run::run(site, args),
+        Command::Block(args) => block::block(site, args).map_err(Failure::before_agents),
+        Command::Unblock(args) => unblock::unblock(site, args).map_err(Failure::before_agents),
+        Command::Doctor(DoctorArgs {}) => doctor::doctor(site),
         Command::Replay(args) => replay::replay(site, args).map_err(Failure::before_agents),
+        Command::Stop(args) => stop::stop(site, args),
         Command::Status(args) => status::status(site, args).map_err(Failure::before_agents),
         Command::Log(args) => log::log(site, args).map_err(Failure::before_agents),
         Command::Ls(args) => ls::ls(site, args).map_err(Failure::before_agents),
@@ -73,7 +82,6 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::completions(args),
         Command::Man => completions::man(),
         Command::ScriptedAgent(_) => unreachable!("BUG: the scripted agent has no site"),
-        _ => Err(Failure::new(Exit::Bug, "BUG: no room for this command yet")),
     }
 }
 

@@ -101,6 +101,7 @@ fn step(mut state: State, event: &Event) -> Option<State> {
         EventKind::TaskBlocked(data) if data.by != By::Run => {
             mark(state, &data.task, &data.before, &data.after, |progress| {
                 progress.status = Status::Blocked;
+                progress.fail_count = data.fail_count;
                 progress.reason = Some(data.reason.clone());
             })
         }

@@ -40,7 +40,7 @@ const IDLE_S: u64 = 900;
 const DIRTY_LISTED_MAX: usize = 10;
 
 /// What the configuration asks for has to be possible.
-pub(super) fn check(config: &Config) -> Result<(), Failure> {
+pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     config.check_agents(&PRESETS)?;
     let refuse = |what: &str, help: &str| Err(Failure::new(Exit::Refused, what).help(help));
     if config.run.sandbox == Sandbox::Required {
@@ -113,7 +113,7 @@ fn pin(layout: &Layout, file: &BacklogFile, backlog: &Backlog) -> BacklogPin {
     }
 }
 
-fn check_branch(prefix: &str, branch: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn check_branch(prefix: &str, branch: Option<&str>) -> Result<(), Failure> {
     if prefix.is_empty() || branch.is_some_and(|branch| branch.starts_with(prefix)) {
         return Ok(());
     }
@@ -129,7 +129,7 @@ fn carries_only(git: &mut Git, carried: Option<&TreeId>) -> Result<bool, Failure
     Ok(!snapshot.dirty)
 }
 
-fn refuse_dirt(dirt: &Dirt) -> Result<(), Failure> {
+pub(crate) fn refuse_dirt(dirt: &Dirt) -> Result<(), Failure> {
     if dirt.is_empty() {
         return Ok(());
     }

@@ -1,10 +1,12 @@
 //! `looper run`: settles what is open, checks everything, works through the backlog.
 
 mod banner;
-mod charter;
+pub(super) mod charter;
 mod news;
 mod open;
 mod settle;
+
+pub(super) use news::write_pending;
 
 use std::path::PathBuf;
 use std::time::Duration;

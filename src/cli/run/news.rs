@@ -1,5 +1,7 @@
 //! What the backlog says that the log does not: marks and terms that people changed.
 
+use std::collections::BTreeMap;
+
 use super::{HostDriver, News};
 use crate::backlog::{Backlog, diff, marks};
 use crate::cli::failure::Failure;
@@ -8,10 +10,10 @@ use crate::engine::event::{
     BacklogChanged, BacklogLoaded, By, EventKind, TaskBlocked, TaskDone, TaskReopened,
     TaskUnblocked,
 };
-use crate::engine::id::Digest;
+use crate::engine::id::{Digest, TaskId};
 use crate::engine::state::{Progress, State};
 use crate::engine::task::{Mark, Status};
-use crate::host::world::digest;
+use crate::host::world::{BacklogFile, digest};
 
 /// Compares the backlog with what the log says about it. Marks that were about to be written when
 /// the last process died are written now; everything else that differs is a person's edit, which
@@ -21,7 +23,8 @@ pub(super) fn news(
     charter: &Charter,
     backlog: &Backlog,
 ) -> Result<News, Failure> {
-    write_pending(driver, backlog)?;
+    let state = driver.state().clone();
+    write_pending(&state, driver.world.backlog(), backlog)?;
     let text = driver.world.backlog().text().to_owned();
     let backlog = Backlog::parse(&text).backlog;
     let now = digest(text.as_bytes());
@@ -48,19 +51,26 @@ pub(super) fn news(
     Ok(news)
 }
 
-fn write_pending(driver: &mut HostDriver, backlog: &Backlog) -> Result<(), Failure> {
-    let Some(wanted) = driver.state().backlog().cloned() else { return Ok(()) };
-    let file = driver.world.backlog();
+/// Writes the mark that the log knows and that the last process did not come to write.
+///
+/// # Errors
+/// The backlog cannot be written.
+pub(crate) fn write_pending(
+    state: &State,
+    file: &mut BacklogFile,
+    backlog: &Backlog,
+) -> Result<(), Failure> {
+    let Some(wanted) = state.backlog() else { return Ok(()) };
     if wanted.before == wanted.after || file.digest() != wanted.before {
         return Ok(());
     }
-    let is_there = |mark: &Mark| backlog.entry(&mark.task).is_some();
-    let pending: Vec<Mark> = driver.state().marks().into_iter().filter(is_there).collect();
-    let text = driver.world.backlog().text().to_owned();
-    for mark in &pending {
-        let one = marks::apply(&text, std::slice::from_ref(mark));
+    let shown = backlog.marks();
+    let shown: BTreeMap<&TaskId, &Mark> = shown.iter().map(|mark| (&mark.task, mark)).collect();
+    let is_news = |mark: &&Mark| shown.get(&mark.task).is_some_and(|shown| shown != mark);
+    for mark in state.marks().iter().filter(is_news) {
+        let one = marks::apply(file.text(), std::slice::from_ref(mark));
         if one.is_ok_and(|marked| digest(marked.as_bytes()) == wanted.after) {
-            return Ok(driver.world.backlog().write(mark)?);
+            return Ok(file.write(mark)?);
         }
     }
     Ok(())

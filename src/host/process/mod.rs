@@ -19,6 +19,7 @@ mod procfs;
 mod program;
 mod registry;
 mod run;
+mod signal;
 mod sweep;
 
 pub use cancel::{Cancel, Canceller, canceller};
@@ -26,4 +27,5 @@ pub use command::{Capture, Cause, Command, Ended, Exit, Limits, ProcessError, St
 pub use program::{become_program, find_program};
 pub use registry::{PROCESS_VARIABLE, become_subreaper};
 pub use run::run;
+pub use signal::terminate;
 pub use sweep::{RUN_VARIABLE, Swept, sweep_run};

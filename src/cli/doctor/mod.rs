@@ -1,0 +1,54 @@
+//! `looper doctor`: whether everything a run needs is there. Calls no agent and writes nothing.
+
+mod findings;
+mod machine;
+mod project;
+
+use serde_json::json;
+
+use super::args::Format;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::print;
+use super::site::Site;
+use crate::host::config::Config;
+use crate::host::paths::Layout;
+use findings::{Health, Visit, text};
+
+/// Prints one line per check.
+///
+/// # Errors
+/// Only standard output can fail: everything else is a finding.
+pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
+    let mut visit = Visit { site, checks: vec![] };
+    let layout = visit.project();
+    let config = layout.as_ref().and_then(|layout| visit.config(layout));
+    if let Some(layout) = &layout {
+        let mut git = visit.git(layout);
+        let state = visit.log(layout, git.as_ref());
+        if let Some(git) = &mut git {
+            visit.work_tree(git, state.as_ref());
+            visit.branch(git, config.as_ref());
+        }
+        visit.backlog(layout);
+        visit.transaction(layout, state.as_ref());
+        visit.lock(layout);
+        visit.prompts(layout);
+        visit.space(layout);
+    }
+    let from = layout.as_ref().map_or(site.cwd.as_path(), Layout::project);
+    visit.agents(config.as_ref(), from);
+    visit.shell(from);
+    let Visit { checks, .. } = visit;
+    match site.global.format {
+        Format::Json => {
+            let settings = config.as_ref().map(Config::settings).unwrap_or_default();
+            print(&format!("{}\n", json!({ "checks": checks, "settings": settings })))?;
+        }
+        Format::Text => {
+            print(&text(site, &checks, config.as_ref()))?;
+        }
+    }
+    let fails = checks.iter().any(|check| check.status == Health::Fail);
+    Ok(if fails { Exit::Refused } else { Exit::Ok })
+}
