@@ -10,6 +10,7 @@ mod host;
 mod loopdex;
 mod machine;
 mod mem_log;
+mod reads;
 mod schemas;
 mod scripted_world;
 mod support;
