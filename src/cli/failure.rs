@@ -122,6 +122,9 @@ impl From<PathError> for Failure {
                 "write one (see the README for the format), or name it with --backlog"
             }
             PathError::ManyBacklogs { .. } => "choose one with --backlog",
+            PathError::File(FileError::Symlink { .. } | FileError::NotAFile { .. }) => {
+                "put a regular file there"
+            }
             PathError::File(_) => "check the disk and the permissions, then run again",
         };
         Self::of(exit, &error).help(help)

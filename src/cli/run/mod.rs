@@ -27,7 +27,7 @@ use crate::host::config::{Config, Overrides};
 use crate::host::git::{Beginning, Git, When};
 use crate::host::lock::{Lock, Owner};
 use crate::host::log;
-use crate::host::paths::{self, Layout};
+use crate::host::paths::{self, Layout, PathError};
 use crate::host::process::{self, Cancel, Canceller};
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
@@ -83,11 +83,12 @@ fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
 
 fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure> {
     let named = site.global.project.as_deref();
-    if !args.git_init {
-        return Ok(paths::find_project(named, &site.cwd)?);
-    }
-    let project = paths::find_project(Some(named.unwrap_or(&site.cwd)), &site.cwd)?;
-    if !project.join(".git").exists() {
+    let project = match paths::find_project(named, &site.cwd) {
+        Err(PathError::NoRepository { from }) if args.git_init => from,
+        found => found?,
+    };
+    let is_in_none = || paths::find_project(None, &project).is_err();
+    if args.git_init && is_in_none() {
         let layout = Layout::new(&project, Some(&site.global.state_dir))?;
         let backlog = layout.backlog();
         let excluded = super::site::excluded(&layout, &backlog);
@@ -96,6 +97,8 @@ fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure>
         let message = "Before the first task";
         Git::init_repo(&project, &excluded, &Beginning { message, when, settings: &[] })?;
     }
+    // Nothing is made in a directory that is not the top of a repository.
+    Git::open(&project, &[])?;
     Ok(project)
 }
 
@@ -125,7 +128,8 @@ async fn work(
 ) -> Result<Exit, Failure> {
     let run = clock::new_run_id(clock::now());
     let mut lock = Lock::take(&layout.lock(), &Owner::this_process("looper run", Some(&run)))?;
-    if let Some(aside) = log::set_aside_foreign_log(&layout.events())? {
+    let aside = log::set_aside_foreign_log(&layout.events());
+    if let Some(aside) = aside.map_err(|error| Failure::from(error).before_agents())? {
         warn(site, &format!("a log of LoopDex was set aside as {}", aside.display()));
     }
     let opened = open::open(site, layout, run, cancel.clone()).map_err(Failure::before_agents)?;

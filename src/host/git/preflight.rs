@@ -7,6 +7,7 @@ use super::mirror::repo_path;
 use super::object::Attr;
 use super::repo::Repo;
 use super::worktree::Git;
+use crate::host::paths::find_project;
 
 impl Git {
     /// Refuses repositories in which a run could lose something, or would commit something else
@@ -103,8 +104,14 @@ fn unsupported(
     Ok(None)
 }
 
-/// Says why a repository could not be opened, where its configuration tells.
+/// Says why a repository could not be opened, where its configuration or a repository around it
+/// tells.
 pub(super) fn explain(root: &Path, error: GitError) -> GitError {
+    if matches!(&error, GitError::Refused(Refusal::NotARepository { .. }))
+        && let Ok(top) = find_project(None, root)
+    {
+        return Refusal::NotTheTop { path: root.to_owned(), top }.into();
+    }
     let told = |file: PathBuf| unsupported(|key| Ok(Repo::value_in_file(&file, key)));
     match (config_file(root).map(told), error) {
         (Some(Ok(Some(feature))), GitError::Store { .. }) => {
