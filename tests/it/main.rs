@@ -15,3 +15,4 @@ mod schemas;
 mod scripted_world;
 mod support;
 mod tidy;
+mod wrong_input;
