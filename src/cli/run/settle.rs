@@ -16,7 +16,11 @@ pub(super) async fn settle(driver: &mut HostDriver, site: &Site) -> Result<(), F
     let found = describe(driver.state());
     let branch = driver.state().charter().and_then(|charter| charter.base.branch.clone());
     let ended = match driver.state().run_id() {
-        Some(run) => sweep_run(run, Limits::GRACE).await.ended,
+        Some(run) => {
+            let ended = sweep_run(run, Limits::GRACE).await.ended;
+            driver.world.sweep_scratch(run);
+            ended
+        }
         None => 0,
     };
     let branch = branch.map(|name| format!("refs/heads/{name}"));

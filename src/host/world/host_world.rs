@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 
 use super::backlog_file::BacklogFile;
@@ -11,7 +12,7 @@ use super::host_log::SharedTip;
 use super::record::{Current, Past};
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
-use crate::engine::id::{CommitId, TreeId};
+use crate::engine::id::{CommitId, RunId, TreeId};
 use crate::engine::state::{Kept, Transaction};
 use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
 use crate::host::lock::Lock;
@@ -140,9 +141,22 @@ impl HostWorld {
         self.layout.project()
     }
 
+    /// Removes what a process that was killed left in the temporary directory: what agents printed
+    /// lies there as they printed it, secrets included.
+    pub fn sweep_scratch(&self, run: &RunId) {
+        let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+        let prefix = scratch_prefix(run);
+        for entry in entries.flatten() {
+            let is_its = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
+            if is_its && let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::debug!(path = %entry.path().display(), %error, "not removed");
+            }
+        }
+    }
+
     /// A private place for one stage, gone when it is dropped.
-    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, WorldError> {
-        let made = tempfile::Builder::new().prefix("looper-").tempdir();
+    pub(super) fn scratch(&self, run: &RunId) -> Result<tempfile::TempDir, WorldError> {
+        let made = tempfile::Builder::new().prefix(&scratch_prefix(run)).tempdir();
         made.map_err(WorldError::io("create a directory in", std::env::temp_dir()))
     }
 
@@ -235,6 +249,10 @@ impl HostWorld {
             git::At::Foreign(found) => Err(WorldError::ForeignHead { found: found.to_string() }),
         }
     }
+}
+
+fn scratch_prefix(run: &RunId) -> String {
+    format!("looper-{run}-")
 }
 
 pub(super) fn names(rescued: &[Rescue]) -> Vec<String> {

@@ -68,7 +68,7 @@ impl HostWorld {
         let terms =
             terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?.clone();
         let prompt_id = self.objects.put(prompt.as_bytes())?;
-        let scratch = self.scratch()?;
+        let scratch = self.scratch(ask.run)?;
         let environment = self.stage_environment(ask, stage);
         let command = match command(&terms, environment, prompt, scratch.path(), self.project())? {
             Some(command) => command,

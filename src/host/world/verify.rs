@@ -34,7 +34,7 @@ impl HostWorld {
         must_be_clean: bool,
     ) -> Result<Reply<VerifyFinished>, WorldError> {
         let policy = ask.charter.policy.verify;
-        let scratch = self.scratch()?;
+        let scratch = self.scratch(ask.run)?;
         let dir = if policy.checkout == Checkout::Clean || must_be_clean {
             let dir = scratch.path().join("checkout");
             fs::create_dir(&dir).map_err(WorldError::io("create", &dir))?;
