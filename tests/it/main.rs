@@ -4,6 +4,7 @@
 //! every child that it has not started itself, which would be the children of other tests here.
 
 mod child;
+mod crash;
 mod demo;
 mod end_to_end;
 mod host;

@@ -90,6 +90,13 @@ impl Running {
         Ran { what: std::mem::take(&mut self.what), status, stdout, stderr }
     }
 
+    /// Kills it, if it is still there, and nothing that it has started.
+    pub(crate) fn kill(mut self) -> Ran {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        self.wait()
+    }
+
     fn check_time(&mut self, what: &str) {
         if Instant::now() > self.deadline {
             let left = orphans::of(&self.mark);

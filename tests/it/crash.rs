@@ -1,0 +1,266 @@
+//! SIGKILL at any moment, again and again: in the end everything is as if nothing had happened.
+//!
+//! `LOOPER_KILLS` sets how often each test kills, 30 unless it says otherwise. A failure names its
+//! seed; `LOOPER_SEED` runs that one alone.
+
+use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use looper::scripted::Rule;
+use rstest::rstest;
+
+use crate::support::*;
+
+/// How many kills one project has to live through.
+const KILLS_OF_A_PROJECT: u64 = 3;
+
+/// A run that is killed more often than this without an end does not come to one.
+const STARTS_MAX: u64 = 40;
+
+/// How long a test looks away from the log.
+const GLANCE: Duration = Duration::from_micros(100);
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        // SplitMix64, by Sebastiano Vigna.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// Passes; is sent back, then passes; leaves its scope; fails its verify command.
+fn tasks() -> [TaskText; 4] {
+    [task("1"), task("2"), task("3"), task("4").verify(&["sleep 0.01; exit 1"])]
+}
+
+fn rules(place: &str) -> Vec<Rule> {
+    // What an agent learns from a critic outlives the process that was killed.
+    let second =
+        format!("if test -e {place}/told; then echo better; else echo draft; fi > src/2.txt");
+    let judge = format!(
+        "if grep -q better src/2.txt; then echo 'VERDICT: PASS'; \
+         else touch {place}/told; echo 'VERDICT: FAIL'; fi"
+    );
+    vec![
+        implementer([sleep(5), write("src/1.txt", "one\n"), write("ignored/1", "x")]).task("1"),
+        implementer([sleep(5), sh(&second), append("src/2.txt", "and more\n")]).task("2"),
+        implementer([write("src/3.txt", "x"), sleep(5), write("deep/er/x", "x")]).task("3"),
+        implementer([write("src/4.txt", "x"), delete("src/kept.txt"), sleep(5)]).task("4"),
+        on("impl_critique").does([sleep(3), sh(&judge)]).task("2"),
+        on("impl_critique").does([write("byproduct", "x"), sleep(3), print("VERDICT: PASS")]),
+    ]
+}
+
+fn project(is_dirty: bool) -> Project {
+    let mut project = Project::new();
+    project.write("src/mine.txt", "committed\n");
+    project.commit("second");
+    project.backlog(&tasks());
+    project.script(&rules(&project.place().display().to_string()));
+    project.env("LOOPER_RUN_FAILURES_MAX", "2");
+    project.write("ignored/cache", "mine\n");
+    if is_dirty {
+        project.write("src/mine.txt", "edited\n");
+        project.write("notes.txt", "not tracked\n");
+        project.write("staged.txt", "staged\n");
+        project.git(&["add", "staged.txt"]);
+    }
+    project
+}
+
+fn args(is_dirty: bool) -> &'static [&'static str] {
+    if is_dirty { &["run", "--allow-dirty"] } else { &["run"] }
+}
+
+/// What must not depend on how often the run was killed.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    tree: String,
+    manifest: Manifest,
+    status: String,
+    staged: String,
+    backlog: String,
+    /// The task that each commit names, in order.
+    committed: String,
+}
+
+impl End {
+    fn of(project: &Project) -> Self {
+        Self {
+            tree: project.git(&["rev-parse", "HEAD^{tree}"]),
+            manifest: project.manifest(),
+            status: project.status(),
+            staged: project.git(&["diff", "--cached"]),
+            backlog: project.read(".looper/backlog.md"),
+            committed: project.git(&[
+                "log",
+                "--reverse",
+                "--format=%(trailers:key=Looper-Task,valueonly,separator=%x2C)",
+            ]),
+        }
+    }
+
+    /// What has to come out, worked out once.
+    fn undisturbed(is_dirty: bool) -> &'static Self {
+        static ENDS: [OnceLock<End>; 2] = [OnceLock::new(), OnceLock::new()];
+        ENDS[usize::from(is_dirty)].get_or_init(|| Self::without_a_kill(is_dirty))
+    }
+
+    fn without_a_kill(is_dirty: bool) -> Self {
+        let project = project(is_dirty);
+        project.looper(args(is_dirty)).exits(1);
+        project.check();
+        let end = Self::of(&project);
+        assert_eq!((project.marks().as_str(), end.committed.as_str()), ("xx!!", "\n\n1\n2"));
+        end
+    }
+}
+
+/// When to kill: some time after the log has grown by so many lines.
+struct Moment {
+    lines: usize,
+    then: Duration,
+}
+
+impl Moment {
+    fn any(dice: &mut Dice) -> Self {
+        let lines = usize::try_from(dice.below(60)).expect("small");
+        // Most steps take a few milliseconds, some microseconds matter between two writes.
+        let micros = [1_000, 30_000][usize::from(dice.below(2) == 1)];
+        let then = Duration::from_micros(dice.below(micros));
+        Self { lines, then }
+    }
+
+    /// Kills a run at this moment; a run that ends before is not killed.
+    fn kill(&self, project: &Project, args: &[&str]) -> Ran {
+        let length = || {
+            let bytes = fs::read(project.path(".looper/events.jsonl")).unwrap_or_default();
+            bytes.iter().filter(|byte| **byte == b'\n').count()
+        };
+        let wanted = length() + self.lines;
+        let mut running = project.start(args);
+        while length() < wanted && running.is_running() {
+            thread::sleep(GLANCE);
+        }
+        let due = Instant::now() + self.then;
+        while Instant::now() < due && running.is_running() {
+            thread::yield_now();
+        }
+        running.kill()
+    }
+}
+
+fn kill_again_and_again(seed: u64, loses_transaction: bool) {
+    let mut dice = Dice(seed);
+    let is_dirty = dice.below(2) == 1;
+    let project = project(is_dirty);
+    for _ in 0..KILLS_OF_A_PROJECT {
+        Moment::any(&mut dice).kill(&project, args(is_dirty));
+        if loses_transaction {
+            remove_transaction(&project);
+        }
+    }
+    let ran = project.looper(args(is_dirty)).exits(1);
+    project.check();
+    let end = End::of(&project);
+    let wanted = End::undisturbed(is_dirty);
+    assert!(end == *wanted, "{end:#?}\nwanted {wanted:#?}\n{ran}");
+}
+
+fn remove_transaction(project: &Project) {
+    match fs::remove_dir_all(project.path(".looper/tx")) {
+        Ok(()) => {}
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+    }
+}
+
+fn seeds() -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
+    if let Some(seed) = number("LOOPER_SEED") {
+        return vec![seed];
+    }
+    let first = RandomState::new().build_hasher().finish();
+    let kills = number("LOOPER_KILLS").unwrap_or(30);
+    (0..kills.div_ceil(KILLS_OF_A_PROJECT)).map(|n| first.wrapping_add(n)).collect()
+}
+
+/// Proves I1, I2, I3 with the real program, git and disk: LoopDex w06, w07.
+#[rstest]
+#[case::with_its_transaction(false)]
+#[case::when_the_transaction_is_lost(true)]
+fn a_run_that_is_killed_anywhere_ends_as_if_undisturbed(#[case] loses_transaction: bool) {
+    for seed in seeds() {
+        println!("LOOPER_SEED={seed}");
+        kill_again_and_again(seed, loses_transaction);
+    }
+}
+
+/// A kill right after each kind of event, while its effect is going on or just over.
+#[rstest]
+fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
+    #[values(
+        "run_started",
+        "backlog_loaded",
+        "task_selected",
+        "plan_started",
+        "plan_critique_finished",
+        "implement_started",
+        "implement_finished",
+        "verify_started",
+        "verify_finished",
+        "impl_critique_started",
+        "gates_judged",
+        "commit_started",
+        "commit_prepared",
+        "commit_finished",
+        "task_done",
+        "rollback_started",
+        "rollback_finished",
+        "task_failed",
+        "task_blocked",
+        "run_ended"
+    )]
+    event: &str,
+) {
+    let project = project(true);
+    let name = format!("\"event\":\"{event}\"");
+    let seen = || {
+        let text = fs::read_to_string(project.path(".looper/events.jsonl")).unwrap_or_default();
+        text.matches(&name).count()
+    };
+    // Every second time, as if the transaction had never been flushed.
+    let mut kills = 0;
+    let code = loop {
+        let before = seen();
+        let mut running = project.start(args(true));
+        while seen() == before && running.is_running() {
+            thread::sleep(GLANCE);
+        }
+        let ran = running.kill();
+        if let Some(code) = ran.status.code() {
+            break code;
+        }
+        kills += 1;
+        assert!(kills < STARTS_MAX, "it does not end: {ran}");
+        if kills % 2 == 0 {
+            remove_transaction(&project);
+        }
+        // Something that is done on every start would be killed for ever.
+        if kills >= 3 {
+            break project.looper(args(true)).status.code().expect("nobody kills it");
+        }
+    };
+    assert_eq!(code, 1);
+    assert!(kills > 0 || event == "run_ended", "it was never killed");
+    project.check();
+    assert_eq!(End::of(&project), *End::undisturbed(true));
+}
