@@ -1,6 +1,6 @@
 //! The only place that starts processes, and the place that makes sure that none is left.
 //!
-//! [`run`] starts one program and comes back when it and everything it started are gone. Agents
+//! [`run()`] starts one program and comes back when it and everything it started are gone. Agents
 //! start tools in sessions of their own and verify commands leave servers behind, so ending a
 //! process group is not enough: `looper` makes itself the subreaper of its descendants
 //! ([`become_subreaper`]), so whatever loses its parent becomes its child and is found, ended and
