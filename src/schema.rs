@@ -1,8 +1,8 @@
 //! The public formats and their JSON Schemas: what `looper schema` prints and the drift test holds.
 
-use schemars::generate::SchemaSettings;
 mod page;
 
+use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
