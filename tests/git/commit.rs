@@ -230,3 +230,32 @@ fn publishing_again_after_a_crash_only_mends_the_index() {
     assert_eq!(fixture.status(), "");
     assert_eq!(fixture.head(), prepared.commit.as_str());
 }
+
+#[test]
+fn runs_in_two_work_trees_of_a_repository_leave_each_other_alone() {
+    let one = Fixture::new();
+    let root = one.dir.path().join("linked");
+    one.git(&["worktree", "add", "-q", "-b", "side", root.to_str().unwrap()]);
+    let two = Fixture { dir: tempfile::tempdir().unwrap(), root };
+    let (mut git_one, mut git_two) = (one.open(), two.open());
+    git_one.anchor(b"one").unwrap();
+    git_two.anchor(b"two").unwrap();
+    let (first, frozen_one) = attempt(&one, &mut git_one, |it| {
+        it.write("src/a.rs", "1");
+        it.git(&["tag", "mine"]);
+    });
+    let (second, frozen_two) = attempt(&two, &mut git_two, |it| it.write("src/a.rs", "2"));
+    assert_eq!(frozen_two.rescued, []);
+    git_two.anchor(b"two, later").unwrap();
+    let cleaned = git_one.clean_to(&first, &frozen_one).unwrap();
+    assert_eq!(cleaned.rescued, []);
+    commit(&mut git_two, &second, &frozen_two.tree);
+    let rolled_back = git_one.rollback(&first).unwrap();
+    assert!(rolled_back.rescued.iter().all(|rescue| !rescue.put_back), "{rolled_back:?}");
+    assert_eq!(git_one.read_anchor().unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(git_two.read_anchor().unwrap().as_deref(), Some(&b"two, later"[..]));
+    assert!(one.open().load_snapshot(&first.id).is_ok());
+    assert!(two.open().load_snapshot(&second.id).is_ok());
+    assert_eq!(two.status(), "");
+    assert_eq!(one.status(), "");
+}

@@ -24,15 +24,15 @@ pub(super) fn lock_files(git: &Git, branch: Option<&str>) -> Vec<PathBuf> {
 pub(super) fn clear_own_ref_locks(git: &Git) -> Result<(), GitError> {
     const DEPTH_MAX: usize = 32;
     let common = git.repo.common_dir();
-    let mut next = vec![(common.join("refs/looper"), 0)];
+    let mut next = vec![(common.join(git.own_ref("")), 0)];
     while let Some((dir, depth)) = next.pop() {
         let Ok(entries) = std::fs::read_dir(&dir) else { continue };
         for entry in entries {
             let entry = entry.map_err(|error| GitError::io("list", &dir, error))?;
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.path();
-            let name = name.strip_prefix(common).unwrap_or(&name).to_string_lossy();
-            if git.own_refs.is_foreign(&name) && !is_dir {
+            let name = name.strip_prefix(common).unwrap_or(&name).join("");
+            if git.is_anothers(&name.to_string_lossy()) {
                 continue;
             }
             if is_dir && depth < DEPTH_MAX {

@@ -16,6 +16,8 @@ use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, RepoPath, TreeId};
 
+pub(super) const CANDIDATE: &str = "candidate";
+
 /// Files larger than this are not taken into a candidate. They are reported, and rolled back.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
@@ -117,11 +119,7 @@ impl Git {
         }
         let Freezer { edits, changes, overlaps, mut special, .. } = freezer;
         let tree = tree::edit(&self.repo, snapshot.base_tree_oid, &edits)?;
-        self.repo.set_ref(
-            &self.own_refs.candidate(),
-            &Target::Direct(tree),
-            "looper: candidate",
-        )?;
+        self.repo.set_ref(&self.own_ref(CANDIDATE), &Target::Direct(tree), "looper: candidate")?;
         self.candidate = Some(tree);
         special.sort();
         special.dedup();
@@ -278,9 +276,6 @@ impl Freezer<'_> {
             if nested.head.is_none_or(|head| head == entry.oid) {
                 self.changes.push(Change { path: repo_path(path), kind });
             }
-        }
-        if nested.head.is_some_and(|head| head != entry.oid) {
-            self.note(path, SpecialKind::MovedSubmodule);
         }
         match nested.head {
             Some(oid) => self.edit(path, base, Some(Entry { mode: mode::GITLINK, oid })),

@@ -6,16 +6,19 @@ use super::dotgit::{
     checked_out_elsewhere, clear_own_ref_locks, lock_files, put_back, put_file, remove,
 };
 use super::error::{GitError, absent};
+use super::freeze::CANDIDATE;
 use super::guarded::{Capture, GuardedFile, Keep, guarded_refs};
 use super::index::Index;
 use super::meta;
 use super::object::{CommitParts, Kind, Target};
 use super::oid::{Entry, Oid, mode};
 use super::refs;
-use super::snapshot::{NOBODY, Snapshot};
+use super::snapshot::{NOBODY, SNAPSHOT, Snapshot};
 use super::tree::{self, Edits};
 use super::worktree::Git;
 use crate::engine::id::RepoPath;
+
+const RESCUED: &str = "rescued/";
 
 /// How long another git process may take to let go of a lock, in steps.
 const LOCK_WAIT_STEPS: u32 = 10;
@@ -95,10 +98,10 @@ impl Guard<'_> {
             return Ok(number);
         }
         let refs = refs::list(self.git.repo.common_dir())?;
-        let rescued = self.git.own_refs.rescued();
-        let numbers = refs
-            .keys()
-            .filter_map(|name| name.strip_prefix(&rescued)?.split('/').next()?.parse::<u64>().ok());
+        let rescued = self.git.own_ref(RESCUED);
+        let numbers = refs.keys().filter_map(|name| {
+            name.strip_prefix(&*rescued)?.split('/').next()?.parse::<u64>().ok()
+        });
         let number = numbers.max().unwrap_or(0) + 1;
         self.number = Some(number);
         Ok(number)
@@ -176,7 +179,8 @@ impl Guard<'_> {
             offset_minutes: 0,
             message: "files that had changed under .git",
         })?;
-        let name = format!("{}{}/changed-files", self.git.own_refs.rescued(), self.number()?);
+        let name = format!("{RESCUED}{}/changed-files", self.number()?);
+        let name = self.git.own_ref(&name);
         self.git.repo.set_ref(&name, &Target::Direct(commit), "looper: rescue")?;
         for index in &self.waiting {
             self.rescued[*index].kept = Some(name.clone());
@@ -237,7 +241,7 @@ impl Guard<'_> {
         new: Option<&Target>,
         elsewhere: bool,
     ) -> Result<(), GitError> {
-        if old.is_none() && name.starts_with(&self.git.own_refs.rescued()) {
+        if old.is_none() && name.starts_with(&self.git.own_ref(RESCUED)) {
             return Ok(());
         }
         let index = self.rescue(name, old.map(Target::to_string), new.map(Target::to_string));
@@ -268,7 +272,8 @@ impl Guard<'_> {
 
     fn keep_ref(&mut self, name: &str, oid: Oid) -> Result<Option<String>, GitError> {
         let short = name.strip_prefix("refs/").unwrap_or(name);
-        let kept = format!("{}{}/{short}", self.git.own_refs.rescued(), self.number()?);
+        let kept = format!("{RESCUED}{}/{short}", self.number()?);
+        let kept = self.git.own_ref(&kept);
         self.git.repo.set_ref(&kept, &Target::Direct(oid), "looper: rescue")?;
         Ok(Some(kept))
     }
@@ -276,12 +281,11 @@ impl Guard<'_> {
     /// The refs that keep this attempt's objects alive.
     fn own_refs(&self) -> Result<(), GitError> {
         let repo = &self.git.repo;
-        let own = &self.git.own_refs;
-        let candidate = self.git.candidate.map(|oid| (own.candidate(), oid));
-        for (name, oid) in [(own.snapshot(), self.snapshot.id_oid)].into_iter().chain(candidate) {
-            let target = Target::Direct(oid);
-            if absent(repo.find_ref(&name))?.flatten().as_ref() != Some(&target) {
-                repo.set_ref(&name, &target, "looper: kept")?;
+        let candidate = self.git.candidate.map(|oid| (CANDIDATE, oid));
+        for (name, oid) in [(SNAPSHOT, self.snapshot.id_oid)].into_iter().chain(candidate) {
+            let (name, target) = (&self.git.own_ref(name), Target::Direct(oid));
+            if absent(repo.find_ref(name))?.flatten().as_ref() != Some(&target) {
+                repo.set_ref(name, &target, "looper: kept")?;
             }
         }
         Ok(())

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::content::{as_path, name_of};
 use super::disk::{self, absent};
 use super::error::GitError;
+use super::freeze::CANDIDATE;
 use super::mirror::{join, repo_path};
 use super::object::{Kind, Target};
 use super::oid::Oid;
 use super::refs;
+use super::snapshot::SNAPSHOT;
 use super::worktree::Git;
 use crate::engine::id::RepoPath;
 
@@ -80,9 +82,8 @@ impl Guarded {
 /// The refs that matter now. The refs of the attempt itself are looked after where they are made.
 pub(super) fn guarded_refs(git: &Git) -> Result<BTreeMap<String, Target>, GitError> {
     let mut refs = refs::list(git.repo.common_dir())?;
-    let own = &git.own_refs;
-    let own_attempt = [own.snapshot(), own.candidate()];
-    refs.retain(|name, _| !own_attempt.contains(name) && !own.is_foreign(name));
+    let own = [git.own_ref(SNAPSHOT), git.own_ref(CANDIDATE)];
+    refs.retain(|name, _| !own.contains(name) && !git.is_anothers(name));
     Ok(refs)
 }
 

@@ -12,7 +12,7 @@
 //! | `request`, `scan`, `content`, `nested`, `mirror` | the work tree: walked, read, and in memory |
 //! | `ignores`, `wildmatch`, `eol` | what git ignores, and how it changes line endings |
 //! | `preflight`, `dirty` | may a run start, and is everything committed |
-//! | `snapshot`, `meta`, `guarded`, `own_refs` | the state before an attempt |
+//! | `snapshot`, `meta`, `guarded` | the state before an attempt |
 //! | `guard`, `dotgit`, `refs` | what is put back under `.git` |
 //! | `freeze` | the candidate |
 //! | `rollback`, `restore`, `disk` | the way back |
@@ -45,7 +45,6 @@ mod mirror;
 mod nested;
 mod object;
 mod oid;
-mod own_refs;
 mod preflight;
 mod publish;
 mod recover;

@@ -10,6 +10,8 @@ use super::publish::{IndexLock, stat_of};
 use super::worktree::Git;
 use crate::engine::id::CommitId;
 
+const LOG: &str = "log";
+
 /// How large the anchor of a log may be.
 const ANCHOR_BYTES_MAX: u64 = 4096;
 
@@ -102,13 +104,13 @@ impl Git {
     }
 
     /// Keeps a few bytes about the log under `refs/looper/log`, so that a log that lost its end
-    /// shows.
+    /// shows. In a linked work tree this ref, as all of ours, is below `refs/looper/in/<name>/`.
     ///
     /// # Errors
     /// They cannot be written.
     pub fn anchor(&mut self, bytes: &[u8]) -> Result<(), GitError> {
         let blob = self.repo.write(Kind::Blob, bytes)?;
-        self.repo.set_ref(&self.own_refs.log(), &Target::Direct(blob), "looper: log")
+        self.repo.set_ref(&self.own_ref(LOG), &Target::Direct(blob), "looper: log")
     }
 
     /// What [`anchor`](Self::anchor) kept last.
@@ -116,7 +118,7 @@ impl Git {
     /// # Errors
     /// It cannot be read, or is larger than anything that was kept.
     pub fn read_anchor(&self) -> Result<Option<Vec<u8>>, GitError> {
-        let Some(Target::Direct(blob)) = self.repo.find_ref(&self.own_refs.log())? else {
+        let Some(Target::Direct(blob)) = self.repo.find_ref(&self.own_ref(LOG))? else {
             return Ok(None);
         };
         if self.repo.header(blob)?.1 > ANCHOR_BYTES_MAX {

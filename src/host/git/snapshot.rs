@@ -23,6 +23,8 @@ use super::tree;
 use super::worktree::{Git, Sight};
 use crate::engine::id::{CommitId, TreeId};
 
+pub(super) const SNAPSHOT: &str = "snapshot";
+
 /// Who snapshots and rescued files are from. Fixed, as is their time, so that the same state has
 /// the same name.
 pub(super) const NOBODY: (&str, &str) = ("looper", "looper@localhost");
@@ -130,7 +132,7 @@ impl Git {
         };
         parts.id_oid = self.store(&parts, work, label)?;
         parts.id = parts.id_oid.commit();
-        self.repo.set_ref(&self.own_refs.snapshot(), &Target::Direct(parts.id_oid), label)?;
+        self.repo.set_ref(&self.own_ref(SNAPSHOT), &Target::Direct(parts.id_oid), label)?;
         self.candidate = None;
         let snapshot = Snapshot::from(parts);
         self.snapshot = Some(snapshot.clone());

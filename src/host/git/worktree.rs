@@ -13,13 +13,16 @@ use super::index::{Fault, Index};
 use super::mirror::{Dir, Stamp};
 use super::object::Head;
 use super::oid::Oid;
-use super::own_refs::OwnRefs;
 use super::repo::Repo;
 use super::request::{Access, Caches, Depth, Request, RuleSource, Scanned};
 use super::scan;
 use super::snapshot::Snapshot;
 use super::tracked::Tracked;
 use crate::engine::id::RepoPath;
+
+/// Where the refs of this program are, and below that those of linked work trees.
+const OWN_REFS: &str = "refs/looper/";
+const LINKED: &str = "in/";
 
 /// A repository and its work tree. All calls are synchronous; one value serves one project for the
 /// life of the process, so that files are not read again as long as their stamps vouch for them.
@@ -29,7 +32,8 @@ pub struct Git {
     root_fd: OwnedFd,
     /// Held open: while it is, no other directory can get its number.
     git_dir: OwnedFd,
-    pub(super) own_refs: OwnRefs,
+    /// Where this work tree's own refs are.
+    refs: String,
     pub(super) excluded: Vec<RepoPath>,
     pub(super) top: Option<Arc<Dir>>,
     pub(super) rules: Rules,
@@ -78,13 +82,19 @@ impl Git {
         let root_fd = disk::open_root(root).map_err(|error| GitError::io("open", root, error))?;
         let git_dir = disk::open_root(repo.git_dir())
             .map_err(|error| GitError::io("open", repo.git_dir(), error))?;
-        let own_refs = OwnRefs::new(repo.git_dir(), repo.common_dir());
+        // Runs in several work trees of one repository must not take each other's refs.
+        let refs = match repo.git_dir().file_name() {
+            Some(name) if repo.git_dir() != repo.common_dir() => {
+                format!("{OWN_REFS}{LINKED}{}/", name.to_string_lossy())
+            }
+            _ => OWN_REFS.to_owned(),
+        };
         Ok(Self {
             repo,
-            own_refs,
             root: path,
             root_fd,
             git_dir,
+            refs,
             excluded: excluded.to_vec(),
             top: None,
             rules: Rules::default(),
@@ -111,6 +121,17 @@ impl Git {
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root_fd.as_fd()
+    }
+
+    /// The full name of one of this work tree's own refs.
+    pub(super) fn own_ref(&self, name: &str) -> String {
+        format!("{}{name}", self.refs)
+    }
+
+    /// Whether a ref is one that a run in another work tree keeps.
+    pub(super) fn is_anothers(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix(OWN_REFS) else { return false };
+        if self.refs == OWN_REFS { rest.starts_with(LINKED) } else { !name.starts_with(&self.refs) }
     }
 
     /// Makes sure that `.git` is still the one that was opened.
