@@ -96,7 +96,10 @@ fn stream(text: &str) -> Result<bool, Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::of(Exit::Machine, &error)),
+        Err(error) => {
+            let what = format!("cannot write to standard output: {error}");
+            Err(Failure::new(Exit::Machine, what))
+        }
     }
 }
 

@@ -14,8 +14,7 @@ use crate::engine::at::At;
 /// # Errors
 /// It is none of these.
 pub(super) fn since(text: &str, now: At) -> Result<At, Failure> {
-    let zone = TimeZone::system();
-    let now = now.timestamp().to_zoned(zone.clone());
+    let now = now.timestamp().to_zoned(TimeZone::system());
     moment(text.trim(), &now).map(|moment| At::from_millis(moment.as_millisecond())).ok_or_else(
         || {
             Failure::new(Exit::Usage, format!("{text:?} is no time and no span"))

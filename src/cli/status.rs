@@ -43,20 +43,29 @@ pub(super) fn status(site: &Site, args: &StatusArgs) -> Result<Exit, Failure> {
     let mut shown = None;
     loop {
         let status = look.status(site, &layout)?;
+        let text = show(site, &layout, &status);
         // On a screen the time goes on; elsewhere only news is worth a line.
-        if is_screen || shown.as_ref() != Some(&status) {
+        let news =
+            if is_screen { News::Text(text.clone()) } else { News::Status(Box::new(status)) };
+        if shown.as_ref() != Some(&news) {
             let clear = if is_screen { CLEAR } else { "" };
-            let text = show(site, &layout, &status);
             if !stream(&format!("{clear}{text}"))? {
                 return Ok(Exit::Ok);
             }
-            shown = Some(status);
+            shown = Some(news);
         }
         if !patience.wait(POLL) {
             return Ok(Exit::Ok);
         }
         look.again()?;
     }
+}
+
+/// What has to differ for another look to be printed.
+#[derive(PartialEq, Eq)]
+enum News {
+    Text(String),
+    Status(Box<Status>),
 }
 
 /// A pass over the log that goes on where it ended.

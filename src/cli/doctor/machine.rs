@@ -29,10 +29,12 @@ impl Visit<'_> {
             }
         };
         let detail = format!("{} MiB free at {}", free >> 20, place.display());
-        let health = match free {
-            ..SPACE_MIN => Health::Fail,
-            ..SPACE_SCANT => Health::Warn,
-            _ => return self.ok("disk space", detail),
+        let health = if free < SPACE_MIN {
+            Health::Fail
+        } else if free < SPACE_SCANT {
+            Health::Warn
+        } else {
+            return self.ok("disk space", detail);
         };
         self.note("disk space", health, detail, Some("make room before a run needs it"));
     }

@@ -1,5 +1,7 @@
 //! The commands that look at a project, and those by which a person decides about a task.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod decisions;
 mod doctor;
 mod events;
