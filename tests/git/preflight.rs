@@ -77,7 +77,7 @@ fn a_run_may_start(#[case] edit: Edit) {
 fn a_directory_inside_the_work_tree_is_not_the_project() {
     let fixture = Fixture::new();
     let error = Git::open(&fixture.at("src"), &[]).err().unwrap();
-    assert!(matches!(error, GitError::Refused(Refusal::NotARepository { .. })), "{error}");
+    assert!(matches!(error, GitError::Refused(Refusal::NotTheTop { .. })), "{error}");
 }
 
 #[test]

@@ -277,6 +277,9 @@ impl Freezer<'_> {
                 self.changes.push(Change { path: repo_path(path), kind });
             }
         }
+        if nested.head.is_some_and(|head| head != entry.oid) {
+            self.note(path, SpecialKind::MovedSubmodule);
+        }
         match nested.head {
             Some(oid) => self.edit(path, base, Some(Entry { mode: mode::GITLINK, oid })),
             None => Ok(()),
