@@ -157,9 +157,11 @@ fn is_done(state: &State, run: &Run, id: &TaskId) -> bool {
 /// The first task in file order that is neither done nor blocked and whose dependencies are done.
 fn next_task<'state>(state: &'state State, run: &'state Run) -> Option<(&'state Task, Progress)> {
     wanted(run).find_map(|task| {
-        let progress = state.progress.get(&task.id).cloned().unwrap_or_default();
-        let is_ready = task.depends.iter().all(|id| is_done(state, run, id));
-        (progress.status == Status::Todo && is_ready).then_some((task, progress))
+        let progress = state.progress.get(&task.id);
+        // Dependencies come second: they are looked up in all tasks, and most tasks are done.
+        let is_open = progress.is_none_or(|known| known.status == Status::Todo);
+        let is_ready = is_open && task.depends.iter().all(|id| is_done(state, run, id));
+        is_ready.then(|| (task, progress.cloned().unwrap_or_default()))
     })
 }
 
