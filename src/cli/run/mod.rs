@@ -137,8 +137,15 @@ async fn work(
     for note in &opened.notes {
         warn(site, note);
     }
+    let other_backlog = opened.other_backlog.clone();
     let mut driver = opened.driver(site, layout, lock)?;
     settle::settle(&mut driver, site).await?;
+    if let Some(path) = other_backlog {
+        let what =
+            format!("the attempt that was open belongs to {}; it is settled", path.display());
+        return Err(Failure::new(Exit::Refused, what)
+            .help("run the same command again, or name that backlog with --backlog"));
+    }
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
     drive(site, args, config, layout, &mut driver, cancel).await

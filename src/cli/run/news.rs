@@ -23,6 +23,8 @@ pub(super) fn news(
     charter: &Charter,
     backlog: &Backlog,
 ) -> Result<News, Failure> {
+    let found = driver.world.backlog().text().to_owned();
+    driver.world.objects().put(found.as_bytes())?;
     let state = driver.state().clone();
     write_pending(&state, driver.world.backlog(), backlog)?;
     let text = driver.world.backlog().text().to_owned();

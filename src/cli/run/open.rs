@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use super::{HostDriver, Told};
+use crate::backlog::{Backlog, marks};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, anchor, excluded, fold_log};
 use crate::driver::Driver;
-use crate::engine::id::RunId;
-use crate::engine::state::{State, Transaction};
-use crate::host::files;
+use crate::engine::id::{Digest, ObjectId, RunId};
+use crate::engine::state::{BacklogDigest, State, Transaction};
+use crate::engine::task::Mark;
+use crate::host::clock;
+use crate::host::files::{self, FileError};
 use crate::host::git::Git;
 use crate::host::lock::Lock;
 use crate::host::log::{Reader, Writer};
+use crate::host::objects::Objects;
 use crate::host::paths::Layout;
 use crate::host::process::{Cancel, find_program};
 use crate::host::prompts::Prompts;
@@ -26,6 +30,8 @@ pub(super) struct Opened {
     pub(super) run: RunId,
     /// What a person should hear.
     pub(super) notes: Vec<String>,
+    /// The backlog of an open attempt, where the command line means another one.
+    pub(super) other_backlog: Option<PathBuf>,
     state: State,
     writer: Writer,
     tx: Tx<Transaction>,
@@ -54,8 +60,9 @@ pub(super) fn open(
     // The repository may be in a state that is refused: what it remembers of the log is asked for
     // before anything else is asked of it.
     let place = open_backlog_path(site, layout);
-    let hidden = excluded(layout, place.as_deref().unwrap_or(&layout.backlog()));
-    let git = Git::open(layout.project(), &hidden)?;
+    let open_git = |backlog: &Path| Git::open(layout.project(), &excluded(layout, backlog));
+    let named = place.as_deref().map_or_else(|_| layout.backlog(), Path::to_owned);
+    let mut git = open_git(&named)?;
     if let Some((seq, proof)) = anchor(&git)? {
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
@@ -64,10 +71,17 @@ pub(super) fn open(
     if let Some(repair) = opened.repair {
         notes.push(format!("{}; it is kept as {}", repair.torn, repair.kept.display()));
     }
-    let path = match open_attempt_backlog(&state, layout) {
-        Some(path) => path,
-        None => place?,
+    let (path, is_other) = match open_attempt_backlog(&state, layout) {
+        Some(path) => {
+            let is_other = place.is_ok_and(|place| place != path);
+            (path, is_other)
+        }
+        None => (place?, false),
     };
+    // What belongs to the attempt's backlog is no part of what its rollback touches.
+    if path != named {
+        git = open_git(&path)?;
+    }
     let backlog = open_backlog(&path, layout, &state, &mut notes)?;
     let prompts = Prompts::load(&layout.prompts())?;
     let shell = ["bash", "sh"]
@@ -78,8 +92,21 @@ pub(super) fn open(
             .help("verify commands need a shell")
     })?;
     let run = state.run_id().cloned().unwrap_or(run);
+    let other_backlog = is_other.then_some(path);
     let writer = opened.writer;
-    Ok(Opened { run, notes, state, writer, tx, git, backlog, prompts, shell, cancel })
+    Ok(Opened {
+        run,
+        notes,
+        other_backlog,
+        state,
+        writer,
+        tx,
+        git,
+        backlog,
+        prompts,
+        shell,
+        cancel,
+    })
 }
 
 /// A write that was cut off leaves its temporary file.
@@ -118,25 +145,48 @@ fn open_backlog(
     {
         return Ok(found?);
     }
-    let mut objects = crate::host::objects::Objects::new(layout.objects());
-    let ids = [&wanted.after, &wanted.before]
-        .map(|digest| crate::engine::id::ObjectId::new(digest.as_str()));
-    let limit = crate::host::world::BACKLOG_BYTES_MAX;
-    let Some(bytes) = ids.iter().find_map(|id| objects.get(id, limit).ok()) else {
-        return Ok(found?);
-    };
-    let kept = match &found {
-        Ok(file) => {
-            format!("; its text is kept as object {}", objects.put(file.text().as_bytes())?)
-        }
-        Err(_) => String::new(),
-    };
+    let mut objects = Objects::new(layout.objects());
+    let Some(bytes) = as_it_was(state, wanted, &mut objects) else { return Ok(found?) };
+    let kept = keep_found(path, layout, &mut objects)?;
     notes.push(format!(
         "{} was changed while an attempt was open: it is as it was before{kept}",
         path.display()
     ));
     files::write_atomic(path, &bytes, 0o644)?;
     Ok(BacklogFile::open(path)?)
+}
+
+/// The backlog before somebody touched it. A text with marks is not kept itself: it is the text
+/// that the run began with, with the marks that the log knows.
+fn as_it_was(state: &State, wanted: &BacklogDigest, objects: &mut Objects) -> Option<Vec<u8>> {
+    let mut get = |digest: &Digest| {
+        objects.get(&ObjectId::new(digest.as_str()), crate::host::world::BACKLOG_BYTES_MAX).ok()
+    };
+    if let Some(bytes) = [&wanted.after, &wanted.before].into_iter().find_map(&mut get) {
+        return Some(bytes);
+    }
+    let text = String::from_utf8(get(&state.charter()?.backlog.digest)?).ok()?;
+    let shown = Backlog::parse(&text).backlog.marks();
+    let is_news = |mark: &Mark| {
+        let old = shown.iter().find(|old| old.task == mark.task);
+        old.is_some_and(|old| (old.status, old.fail_count) != (mark.status, mark.fail_count))
+    };
+    let marks: Vec<Mark> = state.marks().into_iter().filter(is_news).collect();
+    marks::apply(&text, &marks).ok().map(String::into_bytes)
+}
+
+/// Keeps whatever lies where the backlog belongs, and says where.
+fn keep_found(path: &Path, layout: &Layout, objects: &mut Objects) -> Result<String, Failure> {
+    if let Ok(bytes) = files::read_bounded(path, crate::host::world::BACKLOG_BYTES_MAX) {
+        return Ok(format!("; what it said is kept as object {}", objects.put(&bytes)?));
+    }
+    if std::fs::symlink_metadata(path).is_err() {
+        return Ok(String::new());
+    }
+    let name = format!("backlog-found-{}", clock::new_run_id(clock::now()));
+    let aside = layout.state().join(name);
+    std::fs::rename(path, &aside).map_err(|source| FileError::io("set aside", path, source))?;
+    Ok(format!("; what was there is kept as {}", aside.display()))
 }
 
 impl From<crate::host::objects::ObjectError> for Failure {
