@@ -173,6 +173,27 @@ impl Lock {
     /// # Errors
     /// Another process has it, the file system has no locks, or the system refuses.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, LockError> {
+        let mut lock = Self::acquire(path)?;
+        lock.describe(owner)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock under its name again, after somebody removed or replaced the file.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take): another process may have been faster.
+    pub fn retake(&mut self) -> Result<(), LockError> {
+        let fails = |source| FileError::io("read", &self.path, source);
+        let mut text = Vec::new();
+        self.file.seek(SeekFrom::Start(0)).map_err(fails)?;
+        (&self.file).take(OWNER_MAX).read_to_end(&mut text).map_err(fails)?;
+        let mut lock = Self::acquire(&self.path)?;
+        lock.say(&String::from_utf8_lossy(&text))?;
+        *self = lock;
+        Ok(())
+    }
+
+    fn acquire(path: &Path) -> Result<Self, LockError> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -194,9 +215,8 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(refused(path, source)),
             }
         }
-        let mut lock = Self { file, path: path.to_owned() };
+        let lock = Self { file, path: path.to_owned() };
         lock.verify()?;
-        lock.describe(owner)?;
         Ok(lock)
     }
 
@@ -205,7 +225,10 @@ impl Lock {
     /// # Errors
     /// The system refuses.
     pub fn describe(&mut self, owner: &Owner) -> Result<(), LockError> {
-        let text = owner.write();
+        self.say(&owner.write())
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), LockError> {
         self.file
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.write_all(text.as_bytes()))

@@ -8,6 +8,7 @@ use crate::host::agents::ReadError;
 use crate::host::evidence::EvidenceError;
 use crate::host::files::FileError;
 use crate::host::git::GitError;
+use crate::host::lock::LockError;
 use crate::host::objects::ObjectError;
 use crate::host::process::ProcessError;
 use crate::host::prompts::PromptError;
@@ -28,6 +29,9 @@ pub enum WorldError {
     /// The crash-recovery transaction.
     #[error(transparent)]
     Tx(#[from] TxError),
+    /// The lock of the state directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A process.
     #[error(transparent)]
     Process(#[from] ProcessError),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::backlog_file::BacklogFile;
 use super::error::WorldError;
-use super::guard::Guard;
+use super::guard::{Guard, clear_the_way};
 use super::host_log::SharedTip;
 use super::record::{Current, Past};
 use crate::driver::Ask;
@@ -199,6 +199,11 @@ impl HostWorld {
         changed.extend(others.into_iter().filter(|name| !is_backlog(name)));
         if self.lock.verify().is_err() {
             changed.push("lock".to_owned());
+            let path = self.layout.lock();
+            if !std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+                clear_the_way(&path)?;
+            }
+            self.lock.retake()?;
         }
         Ok(changed)
     }
