@@ -235,13 +235,15 @@ impl HostWorld {
     }
 
     /// The tree that changes are counted from, where an earlier pass was left uncommitted and HEAD
-    /// is where it was then.
+    /// is where it was then. Whoever threw all of it away since does not want it committed.
     pub fn carried<'kept>(
-        &self,
+        &mut self,
         kept: Option<&'kept Kept>,
     ) -> Result<Option<&'kept TreeId>, WorldError> {
         let (head, _) = self.git.head_commit()?;
-        Ok(kept.filter(|kept| kept.base == head).map(|kept| &kept.tree))
+        let Some(kept) = kept.filter(|kept| kept.base == head) else { return Ok(None) };
+        let is_discarded = self.git.dirty()?.is_empty();
+        Ok((!is_discarded).then_some(&kept.tree))
     }
 
     /// After a crash, only what an agent can have done to HEAD is undone.
