@@ -1,6 +1,7 @@
 //! The program, git, agents and verify commands, from the command line to the commit.
 
 mod agents;
+mod between_runs;
 mod dirty;
 mod gates;
 mod out_of_turn;
