@@ -12,6 +12,7 @@ mod loopdex;
 mod machine;
 mod mem_log;
 mod reads;
+mod replay;
 mod schemas;
 mod scripted_world;
 mod support;

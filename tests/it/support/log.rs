@@ -68,7 +68,7 @@ impl Log {
     }
 }
 
-pub(crate) fn names(lines: &[Value]) -> Vec<&str> {
+fn names(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["event"].as_str().expect("the schema holds")).collect()
 }
 

@@ -12,8 +12,8 @@ mod run;
 mod script;
 
 pub(crate) use backlog::{TaskText, task};
-pub(crate) use log::{Log, names, rechained};
-pub(crate) use manifest::{Entry, Manifest};
+pub(crate) use log::{Log, rechained};
+pub(crate) use manifest::Manifest;
 pub(crate) use project::Project;
-pub(crate) use run::{LONG, Ran, Running};
+pub(crate) use run::{Ran, Running};
 pub(crate) use script::*;

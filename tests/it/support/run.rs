@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::orphans;
 
 /// Long enough for anything on a busy machine; nothing that works takes that long.
-pub(crate) const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(120);
 
 /// How often a waiting test looks.
 const PAUSE: Duration = Duration::from_millis(3);

@@ -54,14 +54,6 @@ pub(crate) fn delete(path: &str) -> Step {
     Step::Delete(path.into())
 }
 
-pub(crate) fn rename(from: &str, to: &str) -> Step {
-    Step::Rename { from: from.into(), to: to.into() }
-}
-
-pub(crate) fn symlink(path: &str, target: &str) -> Step {
-    Step::Symlink { path: path.into(), target: target.into() }
-}
-
 pub(crate) fn print(text: &str) -> Step {
     Step::Print(text.to_owned())
 }
