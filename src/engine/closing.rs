@@ -77,6 +77,10 @@ pub(super) fn close(
         }
         (Closing::Done { .. } | Closing::Failed { .. }, None) => return None,
     }
-    state.backlog = Some(BacklogDigest { before: before.clone(), after: after.clone() });
+    state.backlog = Some(BacklogDigest {
+        before: before.clone(),
+        after: after.clone(),
+        task: Some(task.clone()),
+    });
     Some(state)
 }

@@ -222,7 +222,7 @@ fn load(mut state: State, data: &BacklogLoaded) -> Option<State> {
 }
 
 fn fixed(digest: &Digest) -> BacklogDigest {
-    BacklogDigest { before: digest.clone(), after: digest.clone() }
+    BacklogDigest { before: digest.clone(), after: digest.clone(), task: None }
 }
 
 fn mark(
@@ -233,7 +233,11 @@ fn mark(
     change: impl FnOnce(&mut Progress),
 ) -> Option<State> {
     change(state.progress.entry(task.clone()).or_default());
-    state.backlog = Some(BacklogDigest { before: before.clone(), after: after.clone() });
+    state.backlog = Some(BacklogDigest {
+        before: before.clone(),
+        after: after.clone(),
+        task: Some(task.clone()),
+    });
     Some(state)
 }
 

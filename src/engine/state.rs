@@ -37,6 +37,8 @@ pub struct BacklogDigest {
     pub before: Digest,
     /// With the last mark.
     pub after: Digest,
+    /// Whose mark that is.
+    pub task: Option<TaskId>,
 }
 
 /// Where a task stands.
@@ -167,6 +169,12 @@ impl State {
     /// What the run has used under its charter.
     pub fn spent(&self) -> Spent {
         self.run().map(|run| run.spent).unwrap_or_default()
+    }
+
+    /// Attempts under the open run's charter that were not cut short by a pause.
+    pub fn iterations(&self) -> u32 {
+        let paused = u32::from(self.paused().is_some());
+        self.run().map_or(0, |run| run.attempts.saturating_sub(paused))
     }
 
     /// The attempt in hand.

@@ -22,7 +22,10 @@ const KEY: &str = "open";
 
 /// The largest record. Above a quarter of a segment sled writes a file of its own, which would
 /// need further syncs; long lists belong into objects.
-const RECORD_MAX: usize = 96 << 10;
+const RECORD_MAX: usize = SEGMENT / 8;
+
+/// How much sled writes at once, in bytes. It keeps about forty buffers of this size.
+const SEGMENT: usize = 64 << 10;
 
 /// A directory larger than this was not made here, and reading it could take any amount of memory.
 const DIR_MAX: u64 = 64 << 20;
@@ -202,6 +205,7 @@ impl Store {
             .path(dir)
             .mode(sled::Mode::LowSpace)
             .cache_capacity(CACHE)
+            .segment_size(SEGMENT)
             .flush_every_ms(None)
             .open()
             .map_err(|error| Refusal::of(error, dir))?;

@@ -20,7 +20,8 @@ use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
 use crate::engine::event::{EndReason, Event, EventKind, RunPaused};
 use crate::engine::id::AgentName;
-use crate::engine::state::State;
+use crate::engine::report::Usd;
+use crate::engine::state::{Spent, State};
 use crate::engine::task::Status;
 use crate::host::clock;
 use crate::host::config::{Config, Overrides};
@@ -182,9 +183,11 @@ async fn drive(
     mut cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let mut pause = PROBE.0;
+    let mut used = Used::default();
     loop {
-        let (charter, news) =
+        let (mut charter, news) =
             begin(site, args, config, layout, driver).map_err(Failure::before_agents)?;
+        used.apply(&mut charter);
         let outcome = driver.run(charter.clone(), news).await;
         driver.watch.0.finish();
         match outcome? {
@@ -196,6 +199,7 @@ async fn drive(
                 return Ok(Exit::from_code(ended.exit_code));
             }
             Outcome::Paused(paused) if args.wait => {
+                used.add(driver.state());
                 let wait = wait_for(&paused, pause);
                 pause = (pause * 2).min(PROBE.1);
                 warn(site, &format!("waiting {} s for {}", wait.as_secs(), paused.agent));
@@ -209,6 +213,45 @@ async fn drive(
                 tell_pause(&paused);
                 return Ok(Exit::RateLimited);
             }
+        }
+    }
+}
+
+/// What earlier parts of one command have used, between which it waited: the bounds of the command
+/// hold for all of them together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    iterations: u32,
+    spent: Spent,
+}
+
+impl Used {
+    fn add(&mut self, state: &State) {
+        let spent = state.spent();
+        self.iterations = self.iterations.saturating_add(state.iterations());
+        self.spent.tokens = self.spent.tokens.saturating_add(spent.tokens);
+        self.spent.cost_micros = self.spent.cost_micros.saturating_add(spent.cost_micros);
+        self.spent.duration_ms = self.spent.duration_ms.saturating_add(spent.duration_ms);
+    }
+
+    /// Leaves what is left. Zero stands for "no bound", so a bound that is used up becomes the
+    /// smallest there is; the attempt that was paused was not counted, so one iteration remains.
+    fn apply(self, charter: &mut Charter) {
+        let iterations = &mut charter.policy.iterations;
+        if *iterations > 0 {
+            *iterations = iterations.saturating_sub(self.iterations).max(1);
+        }
+        let limits = &mut charter.limits;
+        if limits.tokens > 0 {
+            limits.tokens = limits.tokens.saturating_sub(self.spent.tokens).max(1);
+        }
+        if limits.wall_clock_s > 0 {
+            let used = self.spent.duration_ms / 1000;
+            limits.wall_clock_s = limits.wall_clock_s.saturating_sub(used).max(1);
+        }
+        if limits.cost_usd.micros() > 0 {
+            let left = limits.cost_usd.micros().saturating_sub(self.spent.cost_micros);
+            limits.cost_usd = Usd::from_micros(left.max(1));
         }
     }
 }

@@ -1,16 +1,14 @@
 //! What the backlog says that the log does not: marks and terms that people changed.
 
-use std::collections::BTreeMap;
-
 use super::{HostDriver, News};
-use crate::backlog::{Backlog, diff, marks};
+use crate::backlog::{Backlog, diff};
 use crate::cli::failure::Failure;
 use crate::engine::charter::Charter;
 use crate::engine::event::{
     BacklogChanged, BacklogLoaded, By, EventKind, TaskBlocked, TaskDone, TaskReopened,
     TaskUnblocked,
 };
-use crate::engine::id::{Digest, TaskId};
+use crate::engine::id::Digest;
 use crate::engine::state::{Progress, State};
 use crate::engine::task::{Mark, Status};
 use crate::host::world::{BacklogFile, digest};
@@ -63,19 +61,16 @@ pub(crate) fn write_pending(
     backlog: &Backlog,
 ) -> Result<(), Failure> {
     let Some(wanted) = state.backlog() else { return Ok(()) };
-    if wanted.before == wanted.after || file.digest() != wanted.before {
+    let Some(task) = wanted.task.as_ref().filter(|_| wanted.before != wanted.after) else {
         return Ok(());
+    };
+    // People may have changed other things meanwhile: only this one mark is missing.
+    let shown = backlog.marks().into_iter().find(|mark| mark.task == *task);
+    let known = state.progress().get(task).map(|known| known.mark(task));
+    match (shown, known) {
+        (Some(shown), Some(known)) if shown != known => Ok(file.write(&known)?),
+        _ => Ok(()),
     }
-    let shown = backlog.marks();
-    let shown: BTreeMap<&TaskId, &Mark> = shown.iter().map(|mark| (&mark.task, mark)).collect();
-    let is_news = |mark: &&Mark| shown.get(&mark.task).is_some_and(|shown| shown != mark);
-    for mark in state.marks().iter().filter(is_news) {
-        let one = marks::apply(file.text(), std::slice::from_ref(mark));
-        if one.is_ok_and(|marked| digest(marked.as_bytes()) == wanted.after) {
-            return Ok(file.write(mark)?);
-        }
-    }
-    Ok(())
 }
 
 /// The event for one task whose checkbox a person changed.

@@ -162,7 +162,8 @@ pub struct VerifyFinished {
     pub commands: Vec<CommandResult>,
     /// What the commands changed in the state directory or the backlog; all of it was put back.
     pub state_changes: Vec<String>,
-    /// What the commands changed under `.git`; all of it was put back.
+    /// What the commands changed under `.git`, or of the candidate before the next one ran; all of
+    /// it was put back.
     pub rescued: Vec<String>,
 }
 

@@ -21,13 +21,24 @@ use super::worktree::Git;
 pub(super) struct Restorer<'a> {
     git: &'a Git,
     path: Vec<u8>,
+    /// Whether what the target does not have stays.
+    keeps_new: bool,
     done: Restored,
 }
 
 impl<'a> Restorer<'a> {
     /// Makes the work tree, which is `now`, equal to `target`.
     pub(super) fn run(git: &'a Git, target: &Dir, now: &Dir) -> Result<Restored, GitError> {
-        let mut restorer = Self { git, path: Vec::new(), done: Restored::default() };
+        Self::start(git, target, now, false)
+    }
+
+    /// Puts back what is missing or altered, and leaves what is new.
+    pub(super) fn mend(git: &'a Git, target: &Dir, now: &Dir) -> Result<Restored, GitError> {
+        Self::start(git, target, now, true)
+    }
+
+    fn start(git: &'a Git, target: &Dir, now: &Dir, keeps_new: bool) -> Result<Restored, GitError> {
+        let mut restorer = Self { git, path: Vec::new(), keeps_new, done: Restored::default() };
         let top = disk::open_dir(git.root(), b".").map_err(restorer.failed("open"))?;
         restorer.directory(&top, target, Some(now))?;
         Ok(restorer.done)
@@ -46,7 +57,7 @@ impl<'a> Restorer<'a> {
         for name in names {
             let is = now.and_then(|dir| dir.nodes.get(name));
             let wanted = target.nodes.get(name);
-            if unchanged(wanted, is) {
+            if unchanged(wanted, is) || (wanted.is_none() && self.keeps_new) {
                 continue;
             }
             if !changes {
@@ -60,7 +71,7 @@ impl<'a> Restorer<'a> {
             }
             self.path.truncate(length);
         }
-        if now.is_some_and(|now| now.has_git) && !target.has_git {
+        if now.is_some_and(|now| now.has_git) && !target.has_git && !self.keeps_new {
             self.make_writable(fd)?;
             disk::remove(fd.as_fd(), b".git").map_err(self.failed("remove the repository in"))?;
             self.removed_below(b".git");

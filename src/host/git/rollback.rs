@@ -53,6 +53,27 @@ impl Git {
         Ok(Restored { rescued, ..restored })
     }
 
+    /// Puts back what one verify command altered or deleted of the candidate, so that the next one
+    /// judges the candidate and nothing else. What it made stays: the next one may want it.
+    ///
+    /// # Errors
+    /// `.git` is gone, or something cannot be read or written.
+    pub fn mend(&mut self, snapshot: &Snapshot, frozen: &Frozen) -> Result<Restored, GitError> {
+        let rescued = self.guard(snapshot)?;
+        let sight = Sight {
+            tracked: &frozen.tracked,
+            depth: Depth::Compare,
+            access: Access::Force,
+            caches: Caches::Seen,
+            reference: Some(&frozen.top),
+            rules: Some(&snapshot.rules),
+        };
+        let now = self.look(&sight)?;
+        let restored = Restorer::mend(self, &frozen.top, &now)?;
+        self.fresh = None;
+        Ok(Restored { rescued, ..restored })
+    }
+
     fn restore(
         &mut self,
         target: &Arc<Dir>,

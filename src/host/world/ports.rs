@@ -107,6 +107,8 @@ impl World for HostWorld {
         if matches!(called.class, Class::Ok | Class::Empty) {
             let snapshot = self.snapshot(&ask.attempt.snapshot)?;
             let frozen = self.git.freeze(&snapshot)?;
+            // What the candidate does not hold must not help the verify commands.
+            self.git.clean_to(&snapshot, &frozen)?;
             change = self.record_change(ask, &snapshot, &frozen)?;
             self.frozen = Some(frozen);
         }

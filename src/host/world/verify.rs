@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::WorldError;
-use super::host_world::HostWorld;
+use super::host_world::{HostWorld, PATHS_MAX};
 use super::stage::redact_into;
 use crate::driver::{Ask, Reply};
 use crate::engine::charter::{Checkout, Stage};
@@ -35,21 +35,26 @@ impl HostWorld {
     ) -> Result<Reply<VerifyFinished>, WorldError> {
         let policy = ask.charter.policy.verify;
         let scratch = self.scratch(ask.run)?;
-        let dir = if policy.checkout == Checkout::Clean || must_be_clean {
-            let dir = scratch.path().join("checkout");
-            fs::create_dir(&dir).map_err(WorldError::io("create", &dir))?;
-            self.git.checkout_to(candidate, &dir)?;
-            dir
-        } else {
-            self.project().to_owned()
-        };
-        let terms = Terms { ask, dir, timeout: Duration::from_secs(policy.timeout_s) };
+        let is_clean = policy.checkout == Checkout::Clean || must_be_clean;
+        let timeout = Duration::from_secs(policy.timeout_s);
         self.capture_state()?;
-        let mut runs = vec![];
+        let (mut runs, mut altered) = (vec![], vec![]);
         for round in 0..policy.repeat.max(1) {
             for (index, command) in call.commands.iter().enumerate() {
                 let place = scratch.path().join(format!("{round}-{index}"));
-                match self.run_command(&terms, command, &place).await? {
+                fs::create_dir(&place).map_err(WorldError::io("create", &place))?;
+                let dir = if is_clean {
+                    let dir = place.join("checkout");
+                    fs::create_dir(&dir).map_err(WorldError::io("create", &dir))?;
+                    self.git.checkout_to(candidate, &dir)?;
+                    dir
+                } else {
+                    if !runs.is_empty() {
+                        altered.extend(self.mend()?);
+                    }
+                    self.project().to_owned()
+                };
+                match self.run_command(&Terms { ask, dir, timeout }, command, &place).await? {
                     Reply::Got(run) => runs.push((command, run, place)),
                     Reply::Interrupted => {
                         self.put_back_state()?;
@@ -60,7 +65,8 @@ impl HostWorld {
             }
         }
         let state_changes = self.put_back_state()?;
-        let rescued = self.put_back_git()?;
+        let mut rescued = self.put_back_git()?;
+        rescued.extend(altered);
         // Evidence is kept only now: as long as commands run, nothing of ours changes.
         let mut commands = vec![];
         for (command, ended, place) in runs {
@@ -77,13 +83,22 @@ impl HostWorld {
         }))
     }
 
+    /// One command must not decide what the next one sees of the candidate.
+    fn mend(&mut self) -> Result<Vec<String>, WorldError> {
+        let (Some(snapshot), Some(frozen)) = (self.snapshot.clone(), self.frozen.clone()) else {
+            return Ok(vec![]);
+        };
+        let mended = self.git.mend(&snapshot, &frozen)?;
+        let paths = mended.restored.iter().take(PATHS_MAX);
+        Ok(paths.map(|path| format!("{path}: altered by a verify command, put back")).collect())
+    }
+
     async fn run_command(
         &mut self,
         terms: &Terms<'_>,
         command: &str,
         place: &Path,
     ) -> Result<Reply<Ended>, WorldError> {
-        fs::create_dir(place).map_err(WorldError::io("create", place))?;
         let capture = |name: &str| Capture {
             path: place.join(name),
             keep_bytes: OUTPUT_BYTES_MAX,

@@ -13,3 +13,4 @@ mod signals;
 mod state_dir;
 mod uncommitted;
 mod verdicts;
+mod verify;

@@ -59,10 +59,12 @@ fn no_other_agent_may_either(#[case] stage: &str, #[case] answer: &str) {
 /// LoopDex w02: the verify commands come from the log, whatever a verify command does to the files.
 #[test]
 fn a_verify_command_cannot_replace_the_next_one() {
-    let forge = "echo true > .looper/evidence/loop-1/verify_commands.txt; \
-                 sed -i 's/exit 3/true/' .looper/backlog.md";
-    let tasks = [task("1").verify(&[forge, "exit 3"])];
+    let tasks = [task("1").verify(&["sh forge.sh", "exit 3"])];
     let project = Project::with(&tasks, &[implementer([write("src/1.txt", "x")])]);
+    let forge = "echo true > .looper/evidence/loop-1/verify_commands.txt
+                 sed -i 's/exit 3/true/' .looper/backlog.md";
+    project.write("forge.sh", forge);
+    project.commit("a script that forges");
     let log = project.run_in_vain(&["-i", "1"], 0);
     assert!(log.objection("state").is_some());
     assert_eq!(log.last("verify_finished")["commands"][1]["exit_code"], 3);
