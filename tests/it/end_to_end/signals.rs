@@ -120,7 +120,6 @@ fn a_run_can_be_asked_to_end_after_the_attempt_in_hand() {
     assert_eq!(project.marks(), "xx");
 }
 
-/// Asks as `looper stop` does.
 fn stop(project: &Project) {
-    project.write(".looper/stop", "");
+    project.looper(&["stop"]).exits(0);
 }

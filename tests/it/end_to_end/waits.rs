@@ -1,0 +1,52 @@
+//! Limits that lift: waiting for them, and asking too early.
+
+use crate::support::*;
+
+/// A limit that lifts two seconds after it was met.
+fn limited_once() -> Project {
+    let limit = [sh("echo \"Claude AI usage limit reached|$(($(date +%s) + 2))\" >&2"), exit(1)];
+    let rules = [on("plan").once().does(limit), implementer([write("src/1.txt", "x")])];
+    Project::with(&[task("1")], &rules)
+}
+
+#[test]
+fn a_run_that_waits_goes_on_by_itself() {
+    let project = limited_once();
+    project.run(&["--wait"]).exits(0).says("waiting");
+    let log = project.log();
+    assert!(log.last("run_paused")["until"].is_string());
+    assert_eq!((log.count("run_resumed"), project.marks().as_str()), (1, "x"));
+    let at = |name: &str| {
+        let line = log.lines.iter().find(|line| line["event"] == name).unwrap();
+        line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond()
+    };
+    assert!(at("run_resumed") - at("run_paused") >= 900);
+}
+
+#[test]
+fn a_run_that_waits_can_be_interrupted() {
+    let limit = [sh("echo \"Claude AI usage limit reached|$(($(date +%s) + 9000))\" >&2"), exit(1)];
+    let project = Project::with(&[task("1")], &[on("plan").once().does(limit)]);
+    let mut running = project.start(&["run", "--wait"]);
+    running.until("the run waits", || project.seen("run_paused") > 0);
+    running.signal("INT");
+    running.wait().exits(130);
+    project.check();
+    project.script(&[implementer([write("src/1.txt", "x")])]);
+    project.run(&[]).exits(0);
+    assert_eq!(project.marks(), "x");
+}
+
+/// Without `--wait`, a run before the time probes once and pauses again.
+#[test]
+fn a_run_before_the_time_asks_once_and_pauses_again() {
+    let limit = [print_stderr("Error: 429 Too Many Requests"), exit(1)];
+    let project = Project::with(&[task("1")], &[on("plan").does(limit)]);
+    for times in 1..=3 {
+        let log = project.run_in_vain(&[], 2);
+        assert_eq!((log.count("plan_started"), log.count("run_paused")), (times, times));
+    }
+    let log = project.log();
+    assert_eq!((log.count("run_started"), log.count("run_resumed")), (1, 2));
+    assert_eq!(log.last("run_paused")["until"], serde_json::Value::Null);
+}
