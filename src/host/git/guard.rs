@@ -43,7 +43,10 @@ pub struct Rescue {
 impl std::fmt::Display for Rescue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        write!(f, "{}: {} became {}", self.what, text(&self.old), text(&self.new))?;
+        match (&self.old, &self.new) {
+            (None, None) => write!(f, "{} changed", self.what)?,
+            (old, new) => write!(f, "{}: {} became {}", self.what, text(old), text(new))?,
+        }
         match (&self.kept, self.put_back) {
             (_, false) => f.write_str(", left as it is"),
             (Some(kept), true) => write!(f, ", put back, kept as {kept}"),

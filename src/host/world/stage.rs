@@ -78,7 +78,11 @@ impl HostWorld {
         let ended = process::run(command, self.cancel.clone()).await;
         self.git.touched();
         let state_changes = self.put_back_state()?;
-        let rescued = self.put_back_git()?;
+        // What an implementer committed or staged is part of its change: the freeze looks first.
+        let rescued = match stage {
+            Stage::Implement => vec![],
+            _ => self.put_back_git()?,
+        };
         let ended = match ended {
             Ok(ended) if ended.cause == Cause::Cancelled => return Ok(Reply::Interrupted),
             Ok(ended) => ended,
