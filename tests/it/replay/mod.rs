@@ -43,10 +43,8 @@ fn replayed(text: &str) -> Result<State, u64> {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("events.jsonl");
     fs::write(&path, text).expect("it is writable");
-    let mut line = 0_u64;
     let mut state = State::default();
-    for item in Reader::open(&path).map_err(|error| line_of(&error))? {
-        line += 1;
+    for (line, item) in (1_u64..).zip(Reader::open(&path).map_err(|error| line_of(&error))?) {
         let (event, _) = item.map_err(|error| line_of(&error))?;
         state = replay_one(state, &event).map_err(|_| line)?;
     }
