@@ -31,7 +31,8 @@ struct Project {
 
 impl Project {
     fn new(files: usize) -> Self {
-        let project = Self { dir: tempfile::tempdir().expect("a directory") };
+        let project =
+            Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory") };
         for number in 0..files {
             let dir = project.path(&format!("d{}/s{}", number / 100, number % 10));
             fs::create_dir_all(&dir).expect("a directory");
@@ -47,6 +48,7 @@ impl Project {
             &["init", "-q"][..],
             &["config", "user.name", "A"],
             &["config", "user.email", "a@b"],
+            &["config", "gc.auto", "0"],
             &["add", "-A"],
             &["commit", "-qm", "init"],
         ] {

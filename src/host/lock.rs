@@ -1,5 +1,4 @@
-//! One run at a time per project: an advisory lock that the system gives back when its holder
-//! dies.
+//! One run at a time per project: an advisory lock that ends with its holder.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,10 +13,8 @@ use rustix::fs::OFlags;
 use super::files::{self, FileError};
 use crate::engine::id::RunId;
 
-/// What is read of a lock file.
+// What is read of a lock file, in bytes, and believed of one of its values, in characters.
 const OWNER_MAX: u64 = 4096;
-
-/// What is believed of one of its values, in characters.
 const VALUE_MAX: usize = 256;
 
 /// Others look whether the lock is held by taking it for a moment; that must not turn a run away.

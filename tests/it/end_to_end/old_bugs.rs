@@ -154,19 +154,16 @@ fn a_failure_does_not_cost_a_task_its_dependencies() {
     assert_eq!(project.subjects(), ["Task 2: Write 2", "Task 3: Write 3", "Task 1: Write 1"]);
     let after = project.read(".looper/backlog.md").replace("- [x] Task", "- [ ] Task");
     assert!(after.contains("  - Depends: \n    - Task 2\n    - Task 3\n"), "{after}");
-    assert_eq!(after.lines().count() >= before.lines().count(), true);
+    assert!(after.lines().count() >= before.lines().count());
 }
 
-/// LoopDex parses its backlog eighteen times a task in quadratic time; ten seconds at 2000 tasks.
+/// LoopDex parses its backlog eighteen times a task in quadratic time: at 2,000 tasks a run would
+/// meet the limit that every child has here.
 #[test]
-fn a_long_backlog_is_read_in_no_time() {
+fn a_long_backlog_is_worked_through() {
     let tasks: Vec<TaskText> = (1..=2000).map(|n| task(&n.to_string()).mark('x')).collect();
     let project = Project::with(&tasks, &[writes_one()]);
-    let started = std::time::Instant::now();
     project.looper(&["lint"]).exits(0);
-    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     project.edit_backlog("- [x] Task 1:", "- [ ] Task 1:");
-    let started = std::time::Instant::now();
     project.run(&[]).exits(0);
-    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
