@@ -9,6 +9,9 @@
 //! * [`scripted`] is an agent that follows a script; it stands on the other side of a process boundary.
 //! * `ui` tells people what happens; `cli` is one file per command.
 
+// They panic where nobody listens.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod backlog;
 pub mod cli;
 pub mod driver;

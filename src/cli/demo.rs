@@ -83,7 +83,7 @@ pub(super) fn demo(site: &Site, args: &DemoArgs) -> Result<Exit, Failure> {
     let layout = make_project(place.path(), &program)?;
     let site = inside(site, place.path(), environment);
     if !site.global.quiet {
-        eprint!("{INTRODUCTION}");
+        super::say(INTRODUCTION);
     }
     let exit = run::run(&site, &undisturbed())?;
     if exit == Exit::Interrupted {

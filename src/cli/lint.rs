@@ -46,10 +46,10 @@ pub(super) fn lint(site: &Site, args: &LintArgs) -> Result<Exit, Failure> {
         super::print(&format!("{all}\n"))?;
     } else {
         let color = site.is_colored();
-        eprint!("{}", diagnostics::render(&name, file.text(), &parsed.complaints, color));
+        super::say(&diagnostics::render(&name, file.text(), &parsed.complaints, color));
         if !site.global.quiet {
             let tasks = parsed.backlog.entries.len();
-            eprintln!("{name}: {tasks} tasks, {errors} errors, {warnings} warnings");
+            super::say(&format!("{name}: {tasks} tasks, {errors} errors, {warnings} warnings\n"));
         }
     }
     Ok(if parsed.is_refused() { Exit::Refused } else { Exit::Ok })

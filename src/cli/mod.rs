@@ -106,7 +106,12 @@ fn stream(text: &str) -> Result<bool, Failure> {
 /// Says something to people, unless they asked for silence.
 fn tell(site: &Site, text: &str) {
     if !site.global.quiet {
-        // Standard error may be closed, and there is nobody else to tell.
-        drop(writeln!(std::io::stderr(), "{}", clean(text)));
+        say(&format!("{}\n", clean(text)));
     }
+}
+
+/// Says something to people as it is. Standard error may be closed, which is no reason to stop, and
+/// there is nobody else to tell.
+fn say(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }

@@ -9,6 +9,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, fold_log};
+use crate::cli::{print, say};
 use crate::engine::charter::{AgentTerms, BacklogPin, Base, Charter, PromptBy, RULES, Stage};
 use crate::engine::decide::{Decision, decide};
 use crate::engine::effect::Effect;
@@ -222,10 +223,7 @@ pub(super) fn dry_run(
     if parsed.is_refused() {
         let color = site.is_colored();
         let name = path.display().to_string();
-        eprint!(
-            "{}",
-            crate::ui::diagnostics::render(&name, file.text(), &parsed.complaints, color)
-        );
+        say(&crate::ui::diagnostics::render(&name, file.text(), &parsed.complaints, color));
         return Err(Failure::new(Exit::Refused, format!("{name} is not a backlog to work with"))
             .help("mend what is underlined; `looper lint` shows it again"));
     }
@@ -248,11 +246,11 @@ pub(super) fn dry_run(
         Effect::Select { task, attempt } => {
             let task = charter.tasks.iter().find(|known| known.id == task);
             let task = task.expect("only a task of the charter is selected");
-            print!("{}", first_prompt(layout, &charter, &state, task, attempt)?);
+            print(&first_prompt(layout, &charter, &state, task, attempt)?)?;
             Ok(Exit::Ok)
         }
         other => {
-            eprintln!("no agent would be called: the next decision is to {other}");
+            say(&format!("no agent would be called: the next decision is to {other}\n"));
             Ok(Exit::Ok)
         }
     }

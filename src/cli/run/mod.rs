@@ -15,6 +15,7 @@ use super::args::RunArgs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::site::{Site, task_id};
+use super::{say, tell};
 use crate::backlog::{Backlog, Parsed};
 use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
@@ -153,9 +154,7 @@ async fn work(
 }
 
 fn warn(site: &Site, text: &str) {
-    if !site.global.quiet {
-        eprintln!("warning: {}", crate::ui::sanitize::clean(text));
-    }
+    tell(site, &format!("warning: {text}"));
 }
 
 /// Reads and lints the backlog as it is now.
@@ -165,7 +164,7 @@ fn read_backlog(site: &Site, driver: &mut HostDriver) -> Result<Parsed, Failure>
     if parsed.is_refused() {
         let path = backlog.path().display().to_string();
         let color = site.is_colored();
-        eprint!("{}", diagnostics::render(&path, backlog.text(), &parsed.complaints, color));
+        say(&diagnostics::render(&path, backlog.text(), &parsed.complaints, color));
         return Err(Failure::new(Exit::Refused, format!("{path} is not a backlog to work with"))
             .help("mend what is underlined; `looper lint` shows it again"));
     }
@@ -268,7 +267,7 @@ fn begin(
     let charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if !site.global.quiet {
-        eprint!("{}", banner::banner(layout, &charter, config));
+        say(&banner::banner(layout, &charter, config));
     }
     Ok((charter, news))
 }
@@ -287,9 +286,11 @@ fn tell_pause(paused: &RunPaused) {
             format!("until {}", local.strftime("%Y-%m-%d %H:%M:%S %Z"))
         }
     };
-    eprintln!("{} is limited, {when}.", paused.agent);
-    eprintln!("Everything is rolled back and nothing counts as a failure.");
-    eprintln!("Run the same command again then, or now with --wait.");
+    say(&format!(
+        "{} is limited, {when}.\nEverything is rolled back and nothing counts as a failure.\n\
+         Run the same command again then, or now with --wait.\n",
+        paused.agent
+    ));
 }
 
 fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
@@ -303,7 +304,7 @@ fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
         charter.tasks.iter().filter(|task| of(task) == wanted).count()
     };
     let (done, blocked, todo) = (count(Status::Done), count(Status::Blocked), count(Status::Todo));
-    eprintln!("{done} done, {blocked} blocked, {todo} to do.");
+    say(&format!("{done} done, {blocked} blocked, {todo} to do.\n"));
     let next = match reason {
         EndReason::Done => return,
         EndReason::Iterations => "The iterations are used up; the same command goes on.",
@@ -318,7 +319,7 @@ fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
         }
         EndReason::Interrupted => "Interrupted; everything is restored. `looper run` goes on.",
     };
-    eprintln!("{next}");
+    say(&format!("{next}\n"));
 }
 
 /// The task a command line names, as the backlog knows it.

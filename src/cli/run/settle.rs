@@ -2,6 +2,7 @@
 
 use super::HostDriver;
 use crate::cli::failure::Failure;
+use crate::cli::say;
 use crate::cli::site::Site;
 use crate::engine::attempt::Step;
 use crate::engine::state::State;
@@ -40,9 +41,9 @@ pub(super) async fn settle(driver: &mut HostDriver, site: &Site) -> Result<(), F
             1 => " One process it had left running was ended.".to_owned(),
             count => format!(" {count} processes it had left running were ended."),
         };
-        eprintln!(
-            "Recovered: {found}{orphans} The work tree is settled; nothing counts as a failure."
-        );
+        say(&format!(
+            "Recovered: {found}{orphans} The work tree is settled; nothing counts as a failure.\n"
+        ));
     }
     Ok(())
 }
