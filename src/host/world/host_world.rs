@@ -186,15 +186,17 @@ impl HostWorld {
     /// backlog is kept as evidence.
     pub(super) fn put_back_state(&mut self) -> Result<Vec<String>, WorldError> {
         let mut changed = vec![];
-        if let Some(found) = self.backlog.difference()? {
+        let difference = self.backlog.difference()?;
+        let evidence = self.layout.evidence_of(self.loop_number.into());
+        let backlog = self.backlog.path().to_owned();
+        let others = self.guard.restore(&evidence)?;
+        // What is kept changes the state directory, so that comes after it was looked at.
+        if let Some(found) = difference {
             let kept = self.objects.put(&found)?;
             let name = self.backlog.path().file_name().unwrap_or_default();
             changed.push(format!("{} (kept as {kept})", name.display()));
             self.backlog.restore()?;
         }
-        let evidence = self.layout.evidence_of(self.loop_number.into());
-        let backlog = self.backlog.path().to_owned();
-        let others = self.guard.restore(&evidence)?;
         let is_backlog = |name: &String| self.layout.state().join(name) == backlog;
         changed.extend(others.into_iter().filter(|name| !is_backlog(name)));
         if self.lock.verify().is_err() {
