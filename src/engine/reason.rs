@@ -16,7 +16,7 @@ pub fn line(text: &str) -> String {
 }
 
 /// The first few items, and how many more there are.
-pub(super) fn list<T: Display>(items: &[T]) -> String {
+pub fn list<T: Display>(items: &[T]) -> String {
     let named: Vec<String> = items.iter().take(LISTED_MAX).map(T::to_string).collect();
     let named = named.join(", ");
     match items.len().checked_sub(LISTED_MAX) {

@@ -159,7 +159,11 @@ pub fn tell(event: &Event) -> Option<Line> {
         }
         EventKind::RollbackFinished(data) => {
             let (back, gone) = (data.restored.len(), data.removed.len());
-            Line::detail(Warn, "rollback", format!("{back} restored, {gone} removed"))
+            let mut text = format!("{back} restored, {gone} removed");
+            if !data.rescued.is_empty() {
+                text.push_str(&format!(" · under .git: {}", reason::list(&data.rescued)));
+            }
+            Line::detail(Warn, "rollback", text)
         }
         EventKind::Reconciled(data) => {
             let found = match &data.commit {
