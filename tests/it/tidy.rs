@@ -109,13 +109,32 @@ fn every_module_begins_with_one_sentence() {
 #[test]
 fn every_test_file_is_part_of_the_binary() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let root = fs::read_to_string(dir.join("main.rs")).unwrap();
-    for entry in fs::read_dir(&dir).unwrap() {
+    assert!(forgotten_in(&dir, "main").is_empty(), "{:?}", forgotten_in(&dir, "main"));
+}
+
+/// Files and folders that the root of their folder does not declare. A folder without a root holds
+/// no code.
+fn forgotten_in(dir: &Path, root: &str) -> Vec<PathBuf> {
+    let Ok(text) = fs::read_to_string(dir.join(format!("{root}.rs"))) else { return vec![] };
+    let mut forgotten = vec![];
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let is_module = root.lines().any(|line| line == format!("mod {stem};"));
-        assert!(stem == "main" || stem == "snapshots" || is_module, "tests/it/{stem} is forgotten");
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let is_declared = text.lines().any(|line| line == format!("mod {stem};"));
+        if path.is_dir() {
+            let holds_code = sources_below(&path);
+            forgotten.extend((holds_code && !is_declared).then(|| path.clone()));
+            forgotten.extend(forgotten_in(&path, "mod"));
+        } else if stem != root && !is_declared {
+            forgotten.push(path);
+        }
     }
+    forgotten
+}
+
+fn sources_below(dir: &Path) -> bool {
+    let is_source = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
+    fs::read_dir(dir).unwrap().any(|entry| is_source(&entry.unwrap().path()))
 }
 
 /// Each numbered sentence names a test, that test exists, and it says what it proves.

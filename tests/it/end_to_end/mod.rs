@@ -13,6 +13,7 @@ mod repositories;
 mod secrets;
 mod signals;
 mod state_dir;
+mod surroundings;
 mod terms;
 mod uncommitted;
 mod verdicts;
