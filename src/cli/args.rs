@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::event::EventKind;
+use crate::host::paths::STATE_DIR;
 
 /// Works through a backlog with AI coding agents, unattended. Deterministic gates decide what is
 /// committed; every step is an event in a log that can be replayed.
@@ -34,7 +36,7 @@ pub struct Global {
     pub project: Option<PathBuf>,
     /// The state directory, relative to the project.
     #[arg(long, global = true, value_name = "DIR", env = "LOOPER_STATE_DIR")]
-    #[arg(default_value = ".looper")]
+    #[arg(default_value = STATE_DIR, value_parser = OsStringValueParser::new().map(state_dir))]
     pub state_dir: PathBuf,
     /// The backlog [default: backlog.md in the state directory, else .loop-agent/backlog.md].
     #[arg(long, global = true, value_name = "FILE")]
@@ -51,6 +53,11 @@ pub struct Global {
     /// Say only what went wrong.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// An empty variable is as good as none.
+fn state_dir(given: OsString) -> PathBuf {
+    if given.is_empty() { STATE_DIR.into() } else { given.into() }
 }
 
 /// How data is printed.
@@ -261,7 +268,7 @@ pub struct CompletionsArgs {
 pub struct ScriptedAgentArgs {
     /// What to pass on to it.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<std::ffi::OsString>,
+    pub arguments: Vec<OsString>,
 }
 
 #[cfg(test)]

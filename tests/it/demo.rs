@@ -86,7 +86,7 @@ fn a_log_is_checked_as_the_page_of_events_says() {
 fn the_demo_tells_people_what_happened_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = looper(Path::new("/"));
-    demo.arg("demo").env("TMPDIR", temporary.path());
+    demo.arg("demo").env("TMPDIR", temporary.path()).env("LOOPER_STATE_DIR", "");
     let told = end(demo).exits(0);
     for line in ["1.1 Greet by name", "scope: outside the task's files: greet.sh"] {
         assert!(told.stdout.contains(line), "{}", told.stdout);

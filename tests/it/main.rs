@@ -12,6 +12,7 @@ mod host;
 mod loopdex;
 mod machine;
 mod mem_log;
+mod readme;
 mod reads;
 mod replay;
 mod schemas;
