@@ -47,7 +47,7 @@ pub struct Global {
     /// When output is coloured.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-    /// Say more; twice: everything.
+    /// Say more: in doctor and log, and in debug.log; twice: everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say only what went wrong.

@@ -3,6 +3,7 @@
 pub mod args;
 mod block;
 mod completions;
+mod debug_log;
 mod demo;
 mod doctor;
 pub mod exit;

@@ -15,7 +15,7 @@ use super::args::RunArgs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::site::{Site, task_id};
-use super::{say, tell};
+use super::{debug_log, say, tell};
 use crate::backlog::{Backlog, Parsed};
 use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
@@ -65,6 +65,7 @@ pub(crate) fn run(site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
         return charter::dry_run(site, args, &layout, &config);
     }
     layout.ensure()?;
+    debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
     let (canceller, cancel) = process::canceller();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -93,6 +93,14 @@ impl HostWorld {
             Err(error) => return Err(error.into()),
         };
         let answer = answer(&terms, scratch.path(), ended)?;
+        let agent = call.agent.as_str();
+        tracing::info!(agent, stage = stage.name(), class = ?answer.class, ?ended, "agent ended");
+        for frame in &answer.unknown_frames {
+            tracing::warn!(agent, ?frame, "a frame that nobody here knows; the transcript has it");
+        }
+        if let Some(error) = &answer.error {
+            tracing::info!(agent, ?error, "what it says about its failure");
+        }
         let transcript = self.keep_transcript(scratch.path())?;
         let message = self.keep_message(answer.message)?;
         Ok(Reply::Got(Called {

@@ -119,6 +119,7 @@ impl HostWorld {
         .await;
         self.git.touched();
         let ended = ended?;
+        tracing::info!(command, ?ended, "verify command ended");
         Ok(if ended.cause == Cause::Cancelled { Reply::Interrupted } else { Reply::Got(ended) })
     }
 
