@@ -109,6 +109,9 @@ impl Git {
     /// # Errors
     /// They cannot be written.
     pub fn anchor(&mut self, bytes: &[u8]) -> Result<(), GitError> {
+        // A run that was killed right here has no attempt to settle, and nobody else takes its lock
+        // away.
+        clear_own_ref_locks(self)?;
         let blob = self.repo.write(Kind::Blob, bytes)?;
         self.repo.set_ref(&self.own_ref(LOG), &Target::Direct(blob), "looper: log")
     }
