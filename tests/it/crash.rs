@@ -60,7 +60,29 @@ fn rules(place: &str) -> Vec<Rule> {
     ]
 }
 
-fn project(is_dirty: bool) -> Project {
+/// How a run goes about its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Commits into a clean work tree.
+    Plain,
+    /// Beside uncommitted work of a person.
+    BesideWork,
+    /// Leaves what passes uncommitted.
+    Uncommitted,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Plain, Self::BesideWork, Self::Uncommitted];
+
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::BesideWork => &["run", "--allow-dirty"],
+            Self::Plain | Self::Uncommitted => &["run"],
+        }
+    }
+}
+
+fn project(way: Way) -> Project {
     let mut project = Project::new();
     project.write("src/mine.txt", "committed\n");
     project.commit("second");
@@ -68,17 +90,16 @@ fn project(is_dirty: bool) -> Project {
     project.script(&rules(&project.place().display().to_string()));
     project.env("LOOPER_RUN_FAILURES_MAX", "2");
     project.write("ignored/cache", "mine\n");
-    if is_dirty {
+    if way == Way::Uncommitted {
+        project.env("LOOPER_RUN_COMMIT_ON_PASS", "false");
+    }
+    if way == Way::BesideWork {
         project.write("src/mine.txt", "edited\n");
         project.write("notes.txt", "not tracked\n");
         project.write("staged.txt", "staged\n");
         project.git(&["add", "staged.txt"]);
     }
     project
-}
-
-fn args(is_dirty: bool) -> &'static [&'static str] {
-    if is_dirty { &["run", "--allow-dirty"] } else { &["run"] }
 }
 
 /// What must not depend on how often the run was killed.
@@ -110,17 +131,18 @@ impl End {
     }
 
     /// What has to come out, worked out once.
-    fn undisturbed(is_dirty: bool) -> &'static Self {
-        static ENDS: [OnceLock<End>; 2] = [OnceLock::new(), OnceLock::new()];
-        ENDS[usize::from(is_dirty)].get_or_init(|| Self::without_a_kill(is_dirty))
+    fn undisturbed(way: Way) -> &'static Self {
+        static ENDS: [OnceLock<End>; 3] = [const { OnceLock::new() }; 3];
+        ENDS[way as usize].get_or_init(|| Self::without_a_kill(way))
     }
 
-    fn without_a_kill(is_dirty: bool) -> Self {
-        let project = project(is_dirty);
-        project.looper(args(is_dirty)).exits(1);
+    fn without_a_kill(way: Way) -> Self {
+        let project = project(way);
+        project.looper(way.args()).exits(1);
         project.check();
         let end = Self::of(&project);
-        assert_eq!((project.marks().as_str(), end.committed.as_str()), ("xx!!", "\n\n1\n2"));
+        let committed = if way == Way::Uncommitted { "" } else { "\n\n1\n2" };
+        assert_eq!((project.marks().as_str(), end.committed.as_str()), ("xx!!", committed));
         end
     }
 }
@@ -161,18 +183,18 @@ impl Moment {
 
 fn kill_again_and_again(seed: u64, loses_transaction: bool) {
     let mut dice = Dice(seed);
-    let is_dirty = dice.below(2) == 1;
-    let project = project(is_dirty);
+    let way = Way::ALL[usize::try_from(dice.below(3)).expect("small")];
+    let project = project(way);
     for _ in 0..KILLS_OF_A_PROJECT {
-        Moment::any(&mut dice).kill(&project, args(is_dirty));
+        Moment::any(&mut dice).kill(&project, way.args());
         if loses_transaction {
             remove_transaction(&project);
         }
     }
-    let ran = project.looper(args(is_dirty)).exits(1);
+    let ran = project.looper(way.args()).exits(1);
     project.check();
     let end = End::of(&project);
-    let wanted = End::undisturbed(is_dirty);
+    let wanted = End::undisturbed(way);
     assert!(end == *wanted, "{end:#?}\nwanted {wanted:#?}\n{ran}");
 }
 
@@ -204,6 +226,18 @@ fn a_run_that_is_killed_anywhere_ends_as_if_undisturbed(#[case] loses_transactio
     }
 }
 
+/// A lock that a run left when it was killed at its very end, with no attempt to settle.
+#[rstest]
+#[case("log")]
+#[case("snapshot")]
+#[case("candidate")]
+fn a_lock_of_our_own_keeps_nobody_out(#[case] name: &str) {
+    let project = project(Way::Plain);
+    project.run(&["-i", "1"]).exits(0);
+    project.write(&format!(".git/refs/looper/{name}.lock"), "");
+    project.run(&[]).exits(1);
+}
+
 /// A kill right after each kind of event, while its effect is going on or just over.
 #[rstest]
 fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
@@ -231,7 +265,8 @@ fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
     )]
     event: &str,
 ) {
-    let project = project(true);
+    let way = Way::BesideWork;
+    let project = project(way);
     let name = format!("\"event\":\"{event}\"");
     let seen = || {
         let text = fs::read_to_string(project.path(".looper/events.jsonl")).unwrap_or_default();
@@ -241,7 +276,7 @@ fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
     let mut kills = 0;
     let code = loop {
         let before = seen();
-        let mut running = project.start(args(true));
+        let mut running = project.start(way.args());
         while seen() == before && running.is_running() {
             thread::sleep(GLANCE);
         }
@@ -256,11 +291,11 @@ fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
         }
         // Something that is done on every start would be killed for ever.
         if kills >= 3 {
-            break project.looper(args(true)).status.code().expect("nobody kills it");
+            break project.looper(way.args()).status.code().expect("nobody kills it");
         }
     };
     assert_eq!(code, 1);
     assert!(kills > 0 || event == "run_ended", "it was never killed");
     project.check();
-    assert_eq!(End::of(&project), *End::undisturbed(true));
+    assert_eq!(End::of(&project), *End::undisturbed(way));
 }

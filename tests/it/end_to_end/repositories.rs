@@ -65,6 +65,100 @@ fn a_repository_with_carriage_returns(#[case] setup: &str, #[case] kept: &str) {
     project.run_in_vain(&["-i", "1"], 0);
 }
 
+/// Settings and histories that repositories have in real life: one attempt passes, one is undone.
+#[rstest]
+#[case::index_version_4("git update-index --index-version 4")]
+#[case::many_files(
+    "git config feature.manyFiles true; git update-index --untracked-cache --force-write-index"
+)]
+#[case::end_of_index(
+    "git config index.threads true; git config index.recordEndOfIndexEntries true; git config index.recordOffsetTable true; git update-index --force-write-index"
+)]
+#[case::index_without_hash("git config index.skipHash true; git update-index --force-write-index")]
+#[case::packed("git gc -q --prune=now; git pack-refs --all")]
+#[case::replaced_objects("git commit -qm third --allow-empty && git replace HEAD~1 HEAD")]
+#[case::notes_and_tags("git notes add -m n HEAD; git tag -a -m t v1; git tag light")]
+#[case::remotes(
+    "git remote add origin /nowhere; git update-ref refs/remotes/origin/main HEAD; git branch -qu origin/main"
+)]
+#[case::shared_objects(
+    "mv .git/objects ../shared; mkdir -p .git/objects/info; realpath ../shared > .git/objects/info/alternates"
+)]
+#[case::separate_git_dir("mv .git ../elsewhere; echo 'gitdir: ../elsewhere' > .git")]
+#[case::a_stash("echo x >> src/kept.txt; git stash -q")]
+#[case::bisect_refs("git update-ref refs/bisect/bad HEAD")]
+#[case::deep_history("for n in 1 2 3 4 5; do git commit -qm $n --allow-empty; done")]
+#[case::shallow(
+    "for n in 1 2 3; do git commit -qm $n --allow-empty; done; git rev-parse HEAD~1 > .git/shallow"
+)]
+#[case::a_merge(
+    "git checkout -qb side; git commit -qm s --allow-empty; git checkout -q main; git commit -qm m --allow-empty; git merge -q --no-ff side -m merged"
+)]
+#[case::group_writable("git config core.sharedRepository group; chmod -R g+w .")]
+#[case::a_mode_that_git_does_not_keep("chmod 600 src/kept.txt; chmod 711 src")]
+#[case::no_file_modes("git config core.fileMode false; chmod +x src/kept.txt")]
+#[case::no_links("git config core.symlinks false")]
+#[case::quoted_paths(
+    "git config core.quotePath true; echo x > 'src/ä b'; git add . ':!.looper'; git commit -qm umlaut"
+)]
+#[case::a_template_hook(
+    "printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-commit; chmod +x .git/hooks/pre-commit; git config core.hooksPath .git/hooks"
+)]
+#[case::idents(
+    "printf '*.txt ident\\n' > .gitattributes; echo '$Id$ x' > src/id.txt; git add . ':!.looper'; git commit -qm ident; rm src/id.txt; git checkout -q src/id.txt"
+)]
+#[case::attributes(
+    "printf '*.txt text diff=x merge=union -whitespace\\n' > .gitattributes; git add .gitattributes; git commit -qm a"
+)]
+#[case::an_identity_of_its_own("git config user.name Grace; git config user.email g@example.org")]
+fn a_repository_as_people_have_it(#[case] setup: &str) {
+    let project = Project::new();
+    project.git(&["commit", "-qm", "second", "--allow-empty"]);
+    project.git(&["-c", &format!("alias.x=!{setup}"), "x"]);
+    project.backlog(&[task("1"), task("2")]);
+    project.script(&[
+        writes_one().task("1"),
+        implementer([write("elsewhere", "x"), append("src/kept.txt", "y")]).task("2"),
+    ]);
+    let refs = || {
+        project.git(&[
+            "for-each-ref",
+            "--format=%(refname) %(objectname)",
+            "refs/tags",
+            "refs/notes",
+            "refs/remotes",
+            "refs/replace",
+            "refs/stash",
+            "refs/bisect",
+        ])
+    };
+    let before = refs();
+    project.run(&["-i", "1"]).exits(0);
+    assert_eq!((project.marks().as_str(), project.status().as_str()), ("x ", ""));
+    assert_eq!(project.changed_by("HEAD"), ["src/1.txt"]);
+    project.run_in_vain(&["-i", "1"], 0);
+    assert_eq!(refs(), before);
+}
+
+/// What the person ignores everywhere is ignored here, too.
+#[rstest]
+#[case::by_default("home/.config/git/ignore", "*.tmp\n", "")]
+#[case::by_name("home/ignore", "*.tmp\n", "[core]\n\texcludesFile = ~/ignore\n")]
+fn what_a_person_ignores_everywhere(#[case] file: &str, #[case] text: &str, #[case] config: &str) {
+    let project = Project::with(
+        &[task("1")],
+        &[implementer([write("src/1.txt", "x"), write("src/b.tmp", "x")])],
+    );
+    project.write(&format!("../{file}"), text);
+    let git_config = project.read("../home/.gitconfig");
+    project.write("../home/.gitconfig", format!("{git_config}{config}"));
+    project.write("a.tmp", "mine\n");
+    assert_eq!(project.status(), "");
+    project.run(&[]).exits(0);
+    assert_eq!(project.changed_by("HEAD"), ["src/1.txt"]);
+    assert!(project.has("a.tmp") && project.has("src/b.tmp"));
+}
+
 fn submodule() -> Project {
     let mut project = Project::new();
     let (first, library) = (project.root().to_owned(), project.place().join("library"));
