@@ -212,6 +212,19 @@ fn a_clean_repository_has_no_dirt() {
 }
 
 #[test]
+fn an_ignored_file_in_a_directory_that_was_empty_stays() {
+    let fixture = Fixture::new();
+    user_work(&fixture);
+    let mut before = fixture.manifest();
+    let mut git = fixture.open();
+    let (snapshot, frozen) = attempt(&fixture, &mut git, |it| it.write("empty/inside/x.log", "x"));
+    assert_eq!(letters(&frozen), [""; 0]);
+    git.rollback(&snapshot).unwrap();
+    before.insert("file empty/inside/x.log".to_owned(), "file 100644 x".to_owned());
+    pretty_equal(&before, &fixture.manifest());
+}
+
+#[test]
 fn byproducts_of_verify_go_and_what_it_altered_comes_back() {
     let fixture = Fixture::new();
     fixture.write("notes.txt", "precious\n");

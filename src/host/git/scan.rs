@@ -230,8 +230,9 @@ impl Walk<'_> {
             ignored,
         };
         let (dir, hides) = self.directory(&fd, &names, around, depth + 1)?;
-        // A directory that exists for the sake of ignored files is as ignored as they are.
-        if hides && dir.nodes.is_empty() && !dir.has_git {
+        // A directory that exists for the sake of ignored files is as ignored as they are, unless
+        // it was there before they were.
+        if hides && dir.nodes.is_empty() && !dir.has_git && reference.is_none() {
             return Ok(Seen::Hidden);
         }
         Ok(Seen::Node(Node::Dir(dir)))
