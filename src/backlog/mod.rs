@@ -6,7 +6,7 @@
 //!   be passed over in silence.
 //! * `lint` holds the rules that do not depend on a format.
 //! * [`marks`] writes checkboxes, failure counts and reasons back, and nothing else.
-//! * [`diff`] tells what a person changed.
+//! * [`diff`] tells what a person changed; [`news`] makes events of it.
 //! * [`complaint`] and [`position`] are how findings point into the text.
 
 pub mod complaint;
@@ -18,6 +18,7 @@ mod lint;
 mod markdown;
 pub mod marks;
 pub mod model;
+pub mod news;
 mod outline;
 mod pieces;
 pub mod position;

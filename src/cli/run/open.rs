@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::{HostDriver, Told};
-use crate::backlog::{Backlog, marks};
+use crate::backlog::news;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, anchor, excluded, fold_log};
 use crate::driver::Driver;
 use crate::engine::id::{Digest, ObjectId, RunId};
-use crate::engine::state::{BacklogDigest, State, Transaction};
-use crate::engine::task::Mark;
+use crate::engine::state::{State, Transaction};
 use crate::host::clock;
 use crate::host::files::{self, FileError};
 use crate::host::git::Git;
@@ -146,7 +145,10 @@ fn open_backlog(
         return Ok(found?);
     }
     let mut objects = Objects::new(layout.objects());
-    let Some(bytes) = as_it_was(state, wanted, &mut objects) else { return Ok(found?) };
+    let get = |digest: &Digest| {
+        objects.get(&ObjectId::new(digest.as_str()), crate::host::world::BACKLOG_BYTES_MAX).ok()
+    };
+    let Some(bytes) = news::as_it_was(state, wanted, get) else { return Ok(found?) };
     let kept = keep_found(path, layout, &mut objects)?;
     notes.push(format!(
         "{} was changed while an attempt was open: it is as it was before{kept}",
@@ -154,25 +156,6 @@ fn open_backlog(
     ));
     files::write_atomic(path, &bytes, 0o644)?;
     Ok(BacklogFile::open(path)?)
-}
-
-/// The backlog before somebody touched it. A text with marks is not kept itself: it is the text
-/// that the run began with, with the marks that the log knows.
-fn as_it_was(state: &State, wanted: &BacklogDigest, objects: &mut Objects) -> Option<Vec<u8>> {
-    let mut get = |digest: &Digest| {
-        objects.get(&ObjectId::new(digest.as_str()), crate::host::world::BACKLOG_BYTES_MAX).ok()
-    };
-    if let Some(bytes) = [&wanted.after, &wanted.before].into_iter().find_map(&mut get) {
-        return Some(bytes);
-    }
-    let text = String::from_utf8(get(&state.charter()?.backlog.digest)?).ok()?;
-    let shown = Backlog::parse(&text).backlog.marks();
-    let is_news = |mark: &Mark| {
-        let old = shown.iter().find(|old| old.task == mark.task);
-        old.is_some_and(|old| (old.status, old.fail_count) != (mark.status, mark.fail_count))
-    };
-    let marks: Vec<Mark> = state.marks().into_iter().filter(is_news).collect();
-    marks::apply(&text, &marks).ok().map(String::into_bytes)
 }
 
 /// Keeps whatever lies where the backlog belongs, and says where.
