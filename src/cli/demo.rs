@@ -11,6 +11,7 @@ use super::args::{DemoArgs, Format, Global, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::run;
+use super::signals::Signals;
 use super::site::{Site, fold_log};
 use crate::host::clock;
 use crate::host::files::FileError;
@@ -79,13 +80,15 @@ pub(super) fn demo(site: &Site, args: &DemoArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "the demo makes a project of its own")
             .help("leave out --project, --backlog and --state-dir; --keep DIR says where"));
     }
+    // What is made from here on is gone again whatever signal comes.
+    let signals = Signals::listen()?;
     let place = Place::make(args.keep.as_deref(), &site.cwd)?;
     let layout = make_project(place.path(), &program)?;
     let site = inside(site, place.path(), environment);
     if !site.global.quiet {
         super::say(INTRODUCTION);
     }
-    let exit = run::run(&site, &undisturbed())?;
+    let exit = run::run_under(signals, &site, &undisturbed())?;
     if exit == Exit::Interrupted {
         return Ok(exit);
     }

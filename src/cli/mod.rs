@@ -16,6 +16,7 @@ mod person;
 mod replay;
 mod run;
 mod schema;
+mod signals;
 mod since;
 mod site;
 mod status;

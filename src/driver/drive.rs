@@ -111,6 +111,19 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
         for kind in news {
             self.record(kind)?;
         }
+        self.go_on().await
+    }
+
+    /// Ends a run that waits for a provider, because somebody asked for it.
+    ///
+    /// # Errors
+    /// The log or the world broke.
+    pub async fn end_wait(&mut self, request: Request) -> Drive<Outcome, L, W> {
+        self.heed(request)?;
+        self.go_on().await
+    }
+
+    async fn go_on(&mut self) -> Drive<Outcome, L, W> {
         loop {
             if let Some(outcome) = self.step().await? {
                 self.barrier()?;
@@ -127,20 +140,23 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
                 unreachable!("BUG: only the driver opens runs and answers effects")
             }
         };
-        if effect.is_deferrable() {
-            match self.world.request() {
-                Some(Request::Interrupt) => {
-                    self.interrupted()?;
-                    return Ok(None);
-                }
-                Some(Request::Stop) => {
-                    self.record(EventKind::StopRequested(StopRequested { by: By::Person }))?;
-                    return Ok(None);
-                }
-                None => {}
-            }
+        if effect.is_deferrable()
+            && let Some(request) = self.world.request()
+        {
+            self.heed(request)?;
+            return Ok(None);
         }
         self.carry_out(effect).await
+    }
+
+    fn heed(&mut self, request: Request) -> Drive<(), L, W> {
+        match request {
+            Request::Interrupt => self.interrupted(),
+            Request::Stop => {
+                let asked = StopRequested { by: By::Person };
+                self.record(EventKind::StopRequested(asked)).map(drop)
+            }
+        }
     }
 
     async fn carry_out(&mut self, effect: Effect) -> Drive<Option<Outcome>, L, W> {

@@ -84,6 +84,7 @@ fn step(mut state: State, event: &Event) -> Option<State> {
             Some(state)
         }
         EventKind::StopRequested(_) => {
+            wake(&mut state);
             let run = active(&mut state)?;
             run.stop.get_or_insert(Stop::End(EndReason::Stopped));
             Some(state)
@@ -200,6 +201,17 @@ fn pause(mut state: State, data: &RunPaused) -> Option<State> {
     Some(state)
 }
 
+/// Somebody who does not want to wait any longer ends the wait, and with it the run.
+fn wake(state: &mut State) {
+    state.mode = match std::mem::take(&mut state.mode) {
+        Mode::Paused(mut run, _) => {
+            run.stop = None;
+            Mode::Running(run)
+        }
+        mode @ (Mode::Idle | Mode::Running(_)) => mode,
+    };
+}
+
 fn end(mut state: State, data: &RunEnded) -> Option<State> {
     let run = active(&mut state)?;
     if run.attempt.is_some() || data.exit_code != data.reason.exit_code() {
@@ -285,6 +297,7 @@ fn interrupt(mut state: State, data: &Interrupted) -> Option<State> {
     if *data != state.interruption(data.cause) {
         return None;
     }
+    wake(&mut state);
     let run = active(&mut state)?;
     run.in_flight = None;
     match (&mut run.attempt, data.cause) {

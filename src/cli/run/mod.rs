@@ -5,24 +5,24 @@ pub(super) mod charter;
 mod news;
 mod open;
 mod settle;
+mod wait;
 
 pub(super) use news::write_pending;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::args::RunArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::signals::Signals;
 use super::site::{Site, task_id};
 use super::{debug_log, say, tell};
 use crate::backlog::{Backlog, Parsed};
 use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
-use crate::engine::event::{EndReason, Event, EventKind, RunPaused};
+use crate::engine::event::{EndReason, Event, EventKind, RunEnded, RunPaused};
 use crate::engine::id::AgentName;
-use crate::engine::report::Usd;
-use crate::engine::state::{Spent, State};
+use crate::engine::state::State;
 use crate::engine::task::Status;
 use crate::host::clock;
 use crate::host::config::{Config, Overrides};
@@ -30,13 +30,11 @@ use crate::host::git::{Beginning, Git, When};
 use crate::host::lock::{Lock, Owner};
 use crate::host::log;
 use crate::host::paths::{self, Layout, PathError};
-use crate::host::process::{self, Cancel, Canceller};
+use crate::host::process::{self, Cancel};
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
-
-/// How long a limit without a reset time is waited out with `--wait`, at first and at most.
-const PROBE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+use wait::Used;
 
 type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
 
@@ -57,6 +55,11 @@ impl Watch for Told {
 /// # Errors
 /// Something was refused before an agent was called, the log is bad, or the machine failed.
 pub(crate) fn run(site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
+    run_under(Signals::listen()?, site, args)
+}
+
+/// As [`run`], where somebody listens for signals already.
+pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
     let project = find_or_make_project(site, args)?;
     let layout = Layout::new(&project, Some(&site.global.state_dir))?;
     let config = site.config(&layout, &overrides(args)?)?;
@@ -67,13 +70,7 @@ pub(crate) fn run(site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
     layout.ensure()?;
     debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
-    let (canceller, cancel) = process::canceller();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::of(Exit::Machine, &error).before_agents())?;
-    runtime.block_on(async {
-        listen(canceller).map_err(|error| Failure::of(Exit::Machine, &error).before_agents())?;
-        work(site, args, &layout, &config, cancel).await
-    })
+    signals.block_on(async |cancel| work(site, args, &layout, &config, cancel).await)
 }
 
 fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
@@ -103,23 +100,6 @@ fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure>
     // Nothing is made in a directory that is not the top of a repository.
     Git::open(&project, &[])?;
     Ok(project)
-}
-
-/// Interrupt, end and hang-up all end the run the same way.
-fn listen(canceller: Canceller) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-        canceller.cancel();
-    });
-    Ok(())
 }
 
 async fn work(
@@ -182,7 +162,7 @@ async fn drive(
     driver: &mut HostDriver,
     mut cancel: Cancel,
 ) -> Result<Exit, Failure> {
-    let mut pause = PROBE.0;
+    let mut pause = wait::PROBE.0;
     let mut used = Used::default();
     loop {
         let (mut charter, news) =
@@ -190,70 +170,39 @@ async fn drive(
         used.apply(&mut charter);
         let outcome = driver.run(charter.clone(), news).await;
         driver.watch.0.finish();
-        match outcome? {
-            Outcome::Ended(ended) => {
-                let tip = driver.log.tip().get();
-                let head = format!("{} {}\n", tip.seq, tip.proof);
-                driver.world.git().anchor(head.as_bytes())?;
-                tell_end(site, driver.state(), &charter, ended.reason);
-                return Ok(Exit::from_code(ended.exit_code));
-            }
-            Outcome::Paused(paused) if args.wait => {
-                used.add(driver.state());
-                let wait = wait_for(&paused, pause);
-                pause = (pause * 2).min(PROBE.1);
-                warn(site, &format!("waiting {} s for {}", wait.as_secs(), paused.agent));
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = cancel.cancelled() => return Ok(Exit::Interrupted),
-                }
-                driver.world.reload_backlog()?;
-            }
-            Outcome::Paused(paused) => {
-                tell_pause(&paused);
-                return Ok(Exit::RateLimited);
+        let paused = match outcome? {
+            Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
+            Outcome::Paused(paused) => paused,
+        };
+        if !args.wait {
+            tell_pause(&paused);
+            return Ok(Exit::RateLimited);
+        }
+        used.add(driver.state());
+        let wait = wait::wait_for(&paused, pause);
+        pause = (pause * 2).min(wait::PROBE.1);
+        warn(site, &format!("waiting {} s for {}", wait.as_secs(), paused.agent));
+        if let Some(request) = wait::sleep(wait, driver, &mut cancel).await {
+            match driver.end_wait(request).await? {
+                Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
+                Outcome::Paused(_) => return Ok(Exit::RateLimited),
             }
         }
+        driver.world.reload_backlog()?;
     }
 }
 
-/// What earlier parts of one command have used, between which it waited: the bounds of the command
-/// hold for all of them together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Used {
-    iterations: u32,
-    spent: Spent,
-}
-
-impl Used {
-    fn add(&mut self, state: &State) {
-        let spent = state.spent();
-        self.iterations = self.iterations.saturating_add(state.iterations());
-        self.spent.tokens = self.spent.tokens.saturating_add(spent.tokens);
-        self.spent.cost_micros = self.spent.cost_micros.saturating_add(spent.cost_micros);
-        self.spent.duration_ms = self.spent.duration_ms.saturating_add(spent.duration_ms);
-    }
-
-    /// Leaves what is left. Zero stands for "no bound", so a bound that is used up becomes the
-    /// smallest there is; the attempt that was paused was not counted, so one iteration remains.
-    fn apply(self, charter: &mut Charter) {
-        let iterations = &mut charter.policy.iterations;
-        if *iterations > 0 {
-            *iterations = iterations.saturating_sub(self.iterations).max(1);
-        }
-        let limits = &mut charter.limits;
-        if limits.tokens > 0 {
-            limits.tokens = limits.tokens.saturating_sub(self.spent.tokens).max(1);
-        }
-        if limits.wall_clock_s > 0 {
-            let used = self.spent.duration_ms / 1000;
-            limits.wall_clock_s = limits.wall_clock_s.saturating_sub(used).max(1);
-        }
-        if limits.cost_usd.micros() > 0 {
-            let left = limits.cost_usd.micros().saturating_sub(self.spent.cost_micros);
-            limits.cost_usd = Usd::from_micros(left.max(1));
-        }
-    }
+fn end(
+    site: &Site,
+    driver: &mut HostDriver,
+    charter: &Charter,
+    ended: &RunEnded,
+) -> Result<Exit, Failure> {
+    let tip = driver.log.tip().get();
+    let head = format!("{} {}\n", tip.seq, tip.proof);
+    driver.world.git().anchor(head.as_bytes())?;
+    tell_end(site, driver.state(), charter, ended.reason);
+    Ok(Exit::from_code(ended.exit_code))
 }
 
 /// Checks everything that has to hold before an agent is called.
@@ -271,12 +220,6 @@ fn begin(
         say(&banner::banner(layout, &charter, config));
     }
     Ok((charter, news))
-}
-
-fn wait_for(paused: &RunPaused, pause: Duration) -> Duration {
-    let Some(until) = paused.until else { return pause };
-    let millis = until.millis().saturating_sub(clock::now().millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0)).max(Duration::from_secs(1))
 }
 
 fn tell_pause(paused: &RunPaused) {

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 /// Says that it should end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Canceller(watch::Sender<bool>);
 
 /// Hears that it should end. Clones hear the same.

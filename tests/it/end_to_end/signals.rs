@@ -30,7 +30,7 @@ fn busy(stage: &str) -> (Project, Running) {
 /// LoopDex w24: everything is restored and nothing goes on behind anybody's back.
 #[rstest]
 fn a_signal_ends_the_agents_and_restores_everything(
-    #[values("INT", "TERM", "HUP")] signal: &str,
+    #[values("INT", "TERM", "HUP", "QUIT")] signal: &str,
     #[values("plan", "implement", "impl_critique")] stage: &str,
 ) {
     let (project, running) = busy(stage);
@@ -57,6 +57,24 @@ fn a_signal_ends_a_verify_command() {
     running.wait().exits(130);
     project.check();
     assert_eq!((project.status().as_str(), project.has("src/1.txt")), ("", false));
+}
+
+/// A run that stands still for longer than its agent may take does not blame the agent: nobody
+/// looked, and a machine that sleeps stops the agent too.
+#[test]
+fn a_run_that_was_stopped_for_a_while_gives_the_time_back() {
+    let work = [write("ignored/up", "x"), sleep(4500), write("src/1.txt", "x")];
+    let mut project = Project::with(&[task("1")], &[implementer(work)]);
+    project.env("LOOPER_AGENTS_FAKE_AGENT_TIMEOUT_S", "3");
+    project.env("LOOPER_RUN_PROFILE", "solo");
+    let mut running = project.start(&["run"]);
+    running.until("the agent is at work", || project.has("ignored/up"));
+    running.signal("STOP");
+    thread::sleep(Duration::from_millis(3700));
+    running.signal("CONT");
+    running.wait().exits(0);
+    project.check();
+    assert_eq!(project.log().last("implement_finished")["class"], "empty");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Limits that lift: waiting for them, and asking too early.
 
+use rstest::rstest;
+
 use crate::support::*;
 
 /// A limit that lifts two seconds after it was met.
@@ -23,18 +25,34 @@ fn a_run_that_waits_goes_on_by_itself() {
     assert!(at("run_resumed") - at("run_paused") >= 900);
 }
 
-#[test]
-fn a_run_that_waits_can_be_interrupted() {
+/// Whatever ends the wait ends the run, and the last event says so.
+#[rstest]
+#[case::interrupted("interrupted", "interrupted", 130)]
+#[case::asked("stop_requested", "stopped", 0)]
+fn a_run_that_waits_can_be_ended(
+    #[case] event: &str,
+    #[case] reason: &str,
+    #[case] exit_code: i32,
+) {
     let limit = [sh("echo \"Claude AI usage limit reached|$(($(date +%s) + 9000))\" >&2"), exit(1)];
     let project = Project::with(&[task("1")], &[on("plan").once().does(limit)]);
     let mut running = project.start(&["run", "--wait"]);
     running.until("the run waits", || project.seen("run_paused") > 0);
-    running.signal("INT");
-    running.wait().exits(130);
+    if event == "stop_requested" {
+        project.looper(&["stop"]).exits(0);
+    } else {
+        running.signal("INT");
+    }
+    running.wait().exits(exit_code);
     project.check();
+    let log = project.log();
+    assert_eq!(log.names().iter().rev().take(2).collect::<Vec<_>>(), [&"run_ended", &event]);
+    let ended = log.last("run_ended");
+    assert_eq!((&ended["reason"], &ended["exit_code"]), (&reason.into(), &exit_code.into()));
+    project.looper(&["status"]).exits(0);
     project.script(&[implementer([write("src/1.txt", "x")])]);
     project.run(&[]).exits(0);
-    assert_eq!(project.marks(), "x");
+    assert_eq!((project.marks().as_str(), project.log().count("run_started")), ("x", 2));
 }
 
 /// Without `--wait`, a run before the time probes once and pauses again.
