@@ -62,17 +62,26 @@ impl Reader {
     /// # Errors
     /// The file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        let mut reader = Self {
+        let mut reader = Self::of(path, None);
+        reader.open_file()?;
+        Ok(reader)
+    }
+
+    /// Reads a file that is open already, from where it stands.
+    pub(super) fn over(path: &Path, file: File) -> Self {
+        Self::of(path, Some(BufReader::with_capacity(CHUNK, file)))
+    }
+
+    fn of(path: &Path, input: Option<BufReader<File>>) -> Self {
+        Self {
             path: path.to_owned(),
-            input: None,
+            input,
             line: Vec::new(),
             tip: Tip::START,
             torn: None,
             witnesses: BTreeMap::new(),
             place: Place::Between,
-        };
-        reader.open_file()?;
-        Ok(reader)
+        }
     }
 
     /// Demands that this event is in the log with this proof. Otherwise the pass fails at that

@@ -17,8 +17,9 @@ use crate::host::files::{self, FileError};
 /// Lines kept in memory before they are written without being asked to.
 const BATCH_MAX: usize = 1 << 20;
 
-/// Names tried for a torn line before giving up: each is one crash at the very same offset.
-const TORN_MAX: u32 = 100;
+/// Names tried for bytes that are set aside: each is one crash, or one intruder, at the very same
+/// offset.
+pub(super) const NAMES_MAX: u32 = 100;
 
 /// The only writer of a log.
 ///
@@ -27,13 +28,14 @@ const TORN_MAX: u32 = 100;
 /// written, nothing more is accepted: only a new pass over the file can tell where it ends.
 #[must_use = "appended lines are lost unless they are synced"]
 pub struct Writer {
-    path: PathBuf,
-    file: File,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
     pending: Vec<u8>,
     appended: Tip,
-    written: Tip,
+    pub(super) written: Tip,
     synced: Tip,
-    print: Footprint,
+    pub(super) print: Footprint,
+    pub(super) mode: u32,
     is_poisoned: bool,
 }
 
@@ -56,15 +58,15 @@ pub struct Repair {
 
 /// What changes in a file's metadata when somebody writes to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Footprint {
-    identity: (u64, u64),
+pub(super) struct Footprint {
+    pub(super) identity: (u64, u64),
     len: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
 impl Footprint {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             identity: (metadata.dev(), metadata.ino()),
             len: metadata.len(),
@@ -94,8 +96,10 @@ impl Writer {
         reader.by_ref().try_for_each(|item| item.map(drop))?;
         let (path, tip) = (reader.path().to_owned(), reader.tip());
         let file = open_append(&path, reader.file().is_none())?;
+        let found = look_at(&file, &path)?;
         let mut writer = Self {
-            print: Footprint::of(&look_at(&file, &path)?),
+            print: Footprint::of(&found),
+            mode: found.mode() & 0o7777,
             path,
             file,
             pending: Vec::new(),
@@ -194,7 +198,7 @@ impl Writer {
     }
 
     /// Runs a step unless an earlier one failed, and remembers when this one does.
-    fn guard<T>(
+    pub(super) fn guard<T>(
         &mut self,
         step: impl FnOnce(&mut Self) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
@@ -283,7 +287,7 @@ impl Writer {
             return Err(self.tampered(Tampering::Length { want, found }));
         }
         let dir = files::parent_of(&self.path);
-        let (kept, mut copy) = create_torn(dir, torn.offset)?;
+        let (kept, mut copy) = create_beside(dir, |number| torn_name(dir, torn.offset, number))?;
         self.file.seek(SeekFrom::Start(torn.offset)).map_err(|e| self.io("read", e))?;
         io::copy(&mut (&self.file).take(torn.bytes), &mut copy)
             .and_then(|_| copy.sync_all())
@@ -294,20 +298,20 @@ impl Writer {
         Ok(Repair { torn, kept })
     }
 
-    fn io(&self, attempt: &'static str, source: io::Error) -> LogError {
+    pub(super) fn io(&self, attempt: &'static str, source: io::Error) -> LogError {
         FileError::io(attempt, &self.path, source).into()
     }
 
-    fn tampered(&self, how: Tampering) -> LogError {
+    pub(super) fn tampered(&self, how: Tampering) -> LogError {
         LogError::Tampered { path: self.path.clone(), how }
     }
 }
 
-fn look_at(file: &File, path: &Path) -> Result<Metadata, FileError> {
+pub(super) fn look_at(file: &File, path: &Path) -> Result<Metadata, FileError> {
     file.metadata().map_err(|source| FileError::io("look at", path, source))
 }
 
-fn open_append(path: &Path, is_new: bool) -> Result<File, FileError> {
+pub(super) fn open_append(path: &Path, is_new: bool) -> Result<File, FileError> {
     let file = OpenOptions::new()
         .read(true)
         .append(true)
@@ -320,24 +324,28 @@ fn open_append(path: &Path, is_new: bool) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// A new file for a torn line: `torn-<offset>`, then `torn-<offset>-2` and so on.
-fn create_torn(dir: &Path, offset: u64) -> Result<(PathBuf, File), FileError> {
-    let mut path = dir.join(format!("torn-{offset}"));
-    for number in 2..=TORN_MAX {
+/// A new file under the first of these names that is free.
+pub(super) fn create_beside(
+    dir: &Path,
+    name: impl Fn(u32) -> PathBuf,
+) -> Result<(PathBuf, File), FileError> {
+    for number in 1..=NAMES_MAX {
+        let path = name(number);
         match File::create_new(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                path = dir.join(format!("torn-{offset}-{number}"));
-            }
-            result => {
-                return match result {
-                    Ok(file) => Ok((path, file)),
-                    Err(source) => Err(FileError::io("create", &path, source)),
-                };
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(FileError::io("create", &path, source)),
+            Ok(file) => return Ok((path, file)),
         }
     }
-    let source = io::ErrorKind::AlreadyExists.into();
-    Err(FileError::io("create", &path, source))
+    Err(FileError::io("create a file in", dir, io::ErrorKind::AlreadyExists.into()))
+}
+
+/// `torn-<offset>`, then `torn-<offset>-2` and so on.
+fn torn_name(dir: &Path, offset: u64, number: u32) -> PathBuf {
+    match number {
+        1 => dir.join(format!("torn-{offset}")),
+        number => dir.join(format!("torn-{offset}-{number}")),
+    }
 }
 
 #[cfg(test)]
