@@ -5,14 +5,13 @@
 
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use looper::scripted::Rule;
 use rstest::rstest;
 
 use crate::support::*;
+use crate::trial::{End, Way, project};
 
 /// How many kills one project has to live through.
 const KILLS_OF_A_PROJECT: u64 = 3;
@@ -34,116 +33,6 @@ impl Dice {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % limit
-    }
-}
-
-/// Passes; is sent back, then passes; leaves its scope; fails its verify command.
-fn tasks() -> [TaskText; 4] {
-    [task("1"), task("2"), task("3"), task("4").verify(&["sleep 0.01; exit 1"])]
-}
-
-fn rules(place: &str) -> Vec<Rule> {
-    // What an agent learns from a critic outlives the process that was killed.
-    let second =
-        format!("if test -e {place}/told; then echo better; else echo draft; fi > src/2.txt");
-    let judge = format!(
-        "if grep -q better src/2.txt; then echo 'VERDICT: PASS'; \
-         else touch {place}/told; echo 'VERDICT: FAIL'; fi"
-    );
-    vec![
-        implementer([sleep(5), write("src/1.txt", "one\n"), write("ignored/1", "x")]).task("1"),
-        implementer([sleep(5), sh(&second), append("src/2.txt", "and more\n")]).task("2"),
-        implementer([write("src/3.txt", "x"), sleep(5), write("deep/er/x", "x")]).task("3"),
-        implementer([write("src/4.txt", "x"), delete("src/kept.txt"), sleep(5)]).task("4"),
-        on("impl_critique").does([sleep(3), sh(&judge)]).task("2"),
-        on("impl_critique").does([write("byproduct", "x"), sleep(3), print("VERDICT: PASS")]),
-    ]
-}
-
-/// How a run goes about its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Commits into a clean work tree.
-    Plain,
-    /// Beside uncommitted work of a person.
-    BesideWork,
-    /// Leaves what passes uncommitted.
-    Uncommitted,
-}
-
-impl Way {
-    const ALL: [Self; 3] = [Self::Plain, Self::BesideWork, Self::Uncommitted];
-
-    fn args(self) -> &'static [&'static str] {
-        match self {
-            Self::BesideWork => &["run", "--allow-dirty"],
-            Self::Plain | Self::Uncommitted => &["run"],
-        }
-    }
-}
-
-fn project(way: Way) -> Project {
-    let mut project = Project::new();
-    project.write("src/mine.txt", "committed\n");
-    project.commit("second");
-    project.backlog(&tasks());
-    project.script(&rules(&project.place().display().to_string()));
-    project.env("LOOPER_RUN_FAILURES_MAX", "2");
-    project.write("ignored/cache", "mine\n");
-    if way == Way::Uncommitted {
-        project.env("LOOPER_RUN_COMMIT_ON_PASS", "false");
-    }
-    if way == Way::BesideWork {
-        project.write("src/mine.txt", "edited\n");
-        project.write("notes.txt", "not tracked\n");
-        project.write("staged.txt", "staged\n");
-        project.git(&["add", "staged.txt"]);
-    }
-    project
-}
-
-/// What must not depend on how often the run was killed.
-#[derive(Debug, PartialEq, Eq)]
-struct End {
-    tree: String,
-    manifest: Manifest,
-    status: String,
-    staged: String,
-    backlog: String,
-    /// The task that each commit names, in order.
-    committed: String,
-}
-
-impl End {
-    fn of(project: &Project) -> Self {
-        Self {
-            tree: project.git(&["rev-parse", "HEAD^{tree}"]),
-            manifest: project.manifest(),
-            status: project.status(),
-            staged: project.git(&["diff", "--cached"]),
-            backlog: project.read(".looper/backlog.md"),
-            committed: project.git(&[
-                "log",
-                "--reverse",
-                "--format=%(trailers:key=Looper-Task,valueonly,separator=%x2C)",
-            ]),
-        }
-    }
-
-    /// What has to come out, worked out once.
-    fn undisturbed(way: Way) -> &'static Self {
-        static ENDS: [OnceLock<End>; 3] = [const { OnceLock::new() }; 3];
-        ENDS[way as usize].get_or_init(|| Self::without_a_kill(way))
-    }
-
-    fn without_a_kill(way: Way) -> Self {
-        let project = project(way);
-        project.looper(way.args()).exits(1);
-        project.check();
-        let end = Self::of(&project);
-        let committed = if way == Way::Uncommitted { "" } else { "\n\n1\n2" };
-        assert_eq!((project.marks().as_str(), end.committed.as_str()), ("xx!!", committed));
-        end
     }
 }
 
@@ -188,7 +77,7 @@ fn kill_again_and_again(seed: u64, loses_transaction: bool) {
     for _ in 0..KILLS_OF_A_PROJECT {
         Moment::any(&mut dice).kill(&project, way.args());
         if loses_transaction {
-            remove_transaction(&project);
+            project.remove_transaction();
         }
     }
     let ran = project.looper(way.args()).exits(1);
@@ -196,13 +85,6 @@ fn kill_again_and_again(seed: u64, loses_transaction: bool) {
     let end = End::of(&project);
     let wanted = End::undisturbed(way);
     assert!(end == *wanted, "{end:#?}\nwanted {wanted:#?}\n{ran}");
-}
-
-fn remove_transaction(project: &Project) {
-    match fs::remove_dir_all(project.path(".looper/tx")) {
-        Ok(()) => {}
-        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
-    }
 }
 
 fn seeds() -> Vec<u64> {
@@ -287,7 +169,7 @@ fn a_run_that_is_killed_after_an_event_ends_as_if_undisturbed(
         kills += 1;
         assert!(kills < STARTS_MAX, "it does not end: {ran}");
         if kills % 2 == 0 {
-            remove_transaction(&project);
+            project.remove_transaction();
         }
         // Something that is done on every start would be killed for ever.
         if kills >= 3 {

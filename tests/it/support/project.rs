@@ -46,7 +46,11 @@ pub(crate) struct Project {
 impl Project {
     /// An empty directory: no repository, no state.
     pub(crate) fn bare() -> Self {
-        let dir = tempfile::Builder::new().prefix("kit-").tempdir().expect("a directory");
+        Self::bare_in(&std::env::temp_dir())
+    }
+
+    fn bare_in(dir: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("kit-").tempdir_in(dir).expect("a directory");
         let place = fs::canonicalize(dir.path()).expect("it was made");
         let root = place.join("project");
         for name in ["project", "home", "bin", "tmp"] {
@@ -93,6 +97,18 @@ impl Project {
         let project = Self::new();
         project.backlog(tasks);
         project.script(rules);
+        project
+    }
+
+    /// The same project in another place, where nothing waits for a device if that can be had.
+    pub(crate) fn copy(&self) -> Self {
+        let mut project = Self::bare_in(&memory());
+        let from = format!("{}/.", self.place().display());
+        let copied = Command::new("cp").args(["-a", &from]).arg(project.place()).status();
+        assert!(copied.expect("cp is a program").success());
+        for (name, value) in &self.environment {
+            project.environment.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         project
     }
 
@@ -278,11 +294,30 @@ impl Project {
         orphans::of(&self.place().display().to_string())
     }
 
+    /// Ends the processes of this project, as a power cut does.
+    pub(crate) fn end_processes(&self) {
+        orphans::kill(&self.place().display().to_string());
+    }
+
+    /// Deletes the crash transaction.
+    pub(crate) fn remove_transaction(&self) {
+        match fs::remove_dir_all(self.path(".looper/tx")) {
+            Ok(()) => {}
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+        }
+    }
+
     /// Text without what differs from machine to machine and run to run.
     pub(crate) fn redacted(&self, text: &str) -> String {
         let place = self.place().display().to_string();
         text.replace(&format!("{place}/project"), "[PROJECT]").replace(&place, "[PLACE]")
     }
+}
+
+/// A file system in memory, else where temporary files are.
+fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 impl Drop for Project {

@@ -130,6 +130,11 @@ fn read(path: &PathBuf) -> String {
 }
 
 impl Ran {
+    /// A child that somebody else has waited for.
+    pub(crate) fn new(what: &str, status: ExitStatus, stdout: String, stderr: String) -> Self {
+        Self { what: what.to_owned(), status, stdout, stderr }
+    }
+
     /// Demands this exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
