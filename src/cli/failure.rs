@@ -45,6 +45,13 @@ impl Failure {
         Self { exit, message: error.to_string(), causes, help: None }
     }
 
+    /// One more thing that explains it.
+    #[must_use]
+    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
     /// A way out.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -1,6 +1,5 @@
 //! One run at a time per project: an advisory lock that ends with its holder.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -11,11 +10,10 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use super::files::{self, FileError};
-use crate::engine::id::RunId;
+pub use super::owner::Owner;
 
-// What is read of a lock file, in bytes, and believed of one of its values, in characters.
+/// What is read of a lock file, in bytes.
 const OWNER_MAX: u64 = 4096;
-const VALUE_MAX: usize = 256;
 
 /// Others look whether the lock is held by taking it for a moment; that must not turn a run away.
 const ATTEMPTS: u32 = 8;
@@ -52,105 +50,6 @@ pub enum LockError {
         /// The lock file.
         path: PathBuf,
     },
-}
-
-/// Who holds a lock, in its own words. For people: nothing is decided on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// Process number.
-    pub pid: Option<u32>,
-    /// Name of its machine.
-    pub host: String,
-    /// When the process started, in clock ticks since its machine did; tells a process from a
-    /// later one of the same number.
-    pub started: Option<u64>,
-    /// Its command line.
-    pub command: String,
-    /// Its run.
-    pub run: String,
-}
-
-impl Owner {
-    /// This process.
-    pub fn this_process(command: &str, run: Option<&RunId>) -> Self {
-        Self {
-            pid: Some(std::process::id()),
-            host: host(),
-            started: started_at(std::process::id()),
-            command: command.to_owned(),
-            run: run.map_or_else(String::new, |run| run.as_str().to_owned()),
-        }
-    }
-
-    /// Whether a process of this machine is the one described: a number alone may have gone to
-    /// another.
-    pub fn is_running_here(&self) -> bool {
-        let Some(pid) = self.pid else { return false };
-        self.host == host() && self.started.is_some() && started_at(pid) == self.started
-    }
-
-    fn write(&self) -> String {
-        let mut text = String::new();
-        let mut line = |key: &str, value: &str| {
-            writeln!(text, "{key}: {}", plain(value)).expect("a string takes what it is given");
-        };
-        line("pid", &self.pid.map(|pid| pid.to_string()).unwrap_or_default());
-        line("host", &self.host);
-        line("started", &self.started.map(|ticks| ticks.to_string()).unwrap_or_default());
-        line("command", &self.command);
-        line("run", &self.run);
-        text
-    }
-
-    fn read(text: &str) -> Self {
-        let value = |wanted: &str| {
-            let mut pairs = text.lines().filter_map(|line| line.split_once(": "));
-            plain(pairs.find(|(key, _)| *key == wanted).map_or("", |(_, value)| value))
-        };
-        Self {
-            pid: value("pid").parse().ok(),
-            host: value("host"),
-            started: value("started").parse().ok(),
-            command: value("command"),
-            run: value("run"),
-        }
-    }
-}
-
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.pid {
-            Some(pid) => write!(f, "process {pid}")?,
-            None => write!(f, "an unknown process")?,
-        }
-        for (word, value) in [("on", &self.host), ("running", &self.command), ("run", &self.run)] {
-            if !value.is_empty() {
-                write!(f, " {word} {value}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The text on one line, without what could move a cursor or change the order of letters.
-fn plain(text: &str) -> String {
-    let is_bidi = |char| matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let safe = |char: char| if char.is_control() || is_bidi(char) { ' ' } else { char };
-    text.trim().chars().take(VALUE_MAX).map(safe).collect()
-}
-
-/// The machine's name; empty where the system does not say.
-fn host() -> String {
-    let name = files::read_bounded(Path::new("/proc/sys/kernel/hostname"), OWNER_MAX);
-    plain(&String::from_utf8_lossy(&name.unwrap_or_default()))
-}
-
-/// Start time of a process: the 22nd field of its `stat`, counted behind the name, which may hold
-/// anything.
-fn started_at(pid: u32) -> Option<u64> {
-    let bytes = files::read_bounded(Path::new(&format!("/proc/{pid}/stat")), OWNER_MAX).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 /// The right to change a project's state, until it is dropped or the process dies.
@@ -348,24 +247,9 @@ mod tests {
             .unwrap();
         let owner = read_owner(&path).unwrap().unwrap();
         assert_eq!((owner.pid, owner.host.as_str()), (Some(12), "a [2Jb c"));
-        assert_eq!(owner.run.len(), VALUE_MAX);
+        assert_eq!(owner.run.len(), 256);
         fs::write(&path, b"\xff\xfe\0garbage").unwrap();
         assert_eq!(read_owner(&path).unwrap(), Some(Owner::default()));
-    }
-
-    #[test]
-    fn a_command_cannot_forge_another_line() {
-        let owner = Owner { command: "x\npid: 1".to_owned(), ..Owner::default() };
-        assert_eq!(Owner::read(&owner.write()).pid, None);
-    }
-
-    #[test]
-    fn a_number_that_went_to_another_process_is_not_the_owner() {
-        let owner = Owner::this_process("x", None);
-        assert!(owner.is_running_here());
-        let earlier = Owner { started: owner.started.map(|ticks| ticks - 1), ..owner.clone() };
-        assert!(!earlier.is_running_here());
-        assert!(!Owner { host: "elsewhere".to_owned(), ..owner }.is_running_here());
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod git;
 pub mod lock;
 pub mod log;
 pub mod objects;
+mod owner;
 pub mod paths;
 pub mod process;
 pub mod prompts;

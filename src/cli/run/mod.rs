@@ -34,19 +34,24 @@ use crate::host::process::{self, Cancel};
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
+use settle::Settled;
 use wait::Used;
 
 type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
 
 /// Tells people what the loop has made durable.
-pub(crate) struct Told(pub(crate) Reporter);
+pub(crate) struct Told {
+    reporter: Reporter,
+    outcome: Settled,
+}
 
 impl Watch for Told {
     fn saw(&mut self, event: &Event, state: &State) {
         let tasks = state.charter().map_or(0, |charter| charter.tasks.len());
         let is_done = |status: Status| status == Status::Done;
         let done = state.progress().values().filter(|known| is_done(known.status)).count();
-        self.0.saw(event, done.min(tasks) as u64, tasks as u64);
+        self.outcome.saw(event);
+        self.reporter.saw(event, done.min(tasks) as u64, tasks as u64);
     }
 }
 
@@ -62,15 +67,23 @@ pub(crate) fn run(site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
 pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result<Exit, Failure> {
     let project = find_or_make_project(site, args)?;
     let layout = Layout::new(&project, Some(&site.global.state_dir))?;
-    let config = site.config(&layout, &overrides(args)?)?;
-    charter::check(&config)?;
+    let flags = overrides(args)?;
+    let config = site.config(&layout, &flags).and_then(|config| {
+        charter::check(&config)?;
+        Ok(config)
+    });
     if args.dry_run {
-        return charter::dry_run(site, args, &layout, &config);
+        return charter::dry_run(site, args, &layout, &config?);
     }
+    // Where something may be open, that is settled first.
+    let config = match config {
+        Err(refusal) if !layout.events().exists() => return Err(refusal),
+        config => config,
+    };
     layout.ensure()?;
     debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
-    signals.block_on(async |cancel| work(site, args, &layout, &config, cancel).await)
+    signals.block_on(async |cancel| work(site, args, &layout, config, cancel).await)
 }
 
 fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
@@ -106,11 +119,13 @@ async fn work(
     site: &Site,
     args: &RunArgs,
     layout: &Layout,
-    config: &Config,
+    config: Result<Config, Failure>,
     cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let run = clock::new_run_id(clock::now());
-    let mut lock = Lock::take(&layout.lock(), &Owner::this_process("looper run", Some(&run)))?;
+    let owner = Owner::this_process("looper run", Some(&run));
+    let lock = Lock::take(&layout.lock(), &owner);
+    let mut lock = lock.map_err(|error| settle::refused(error, layout))?;
     let aside = log::set_aside_foreign_log(&layout.events());
     if let Some(aside) = aside.map_err(|error| Failure::from(error).before_agents())? {
         warn(site, &format!("a log of LoopDex was set aside as {}", aside.display()));
@@ -120,15 +135,12 @@ async fn work(
     for note in &opened.notes {
         warn(site, note);
     }
-    let other_backlog = opened.other_backlog.clone();
-    let mut driver = opened.driver(site, layout, lock)?;
-    settle::settle(&mut driver, site).await?;
-    if let Some(path) = other_backlog {
-        let what =
-            format!("the attempt that was open belongs to {}; it is settled", path.display());
-        return Err(Failure::new(Exit::Refused, what)
-            .help("run the same command again, or name that backlog with --backlog"));
+    let (mut driver, refusal) = opened.driver(site, layout, lock);
+    settle::settle(&mut driver, site, layout).await?;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
+    let config = &config?;
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
     drive(site, args, config, layout, &mut driver, cancel).await
@@ -169,7 +181,7 @@ async fn drive(
             begin(site, args, config, layout, driver).map_err(Failure::before_agents)?;
         used.apply(&mut charter);
         let outcome = driver.run(charter.clone(), news).await;
-        driver.watch.0.finish();
+        driver.watch.reporter.finish();
         let paused = match outcome? {
             Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
             Outcome::Paused(paused) => paused,

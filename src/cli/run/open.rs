@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::settle::Settled;
 use super::{HostDriver, Told};
 use crate::backlog::news;
 use crate::cli::exit::Exit;
@@ -29,8 +30,8 @@ pub(super) struct Opened {
     pub(super) run: RunId,
     /// What a person should hear.
     pub(super) notes: Vec<String>,
-    /// The backlog of an open attempt, where the command line means another one.
-    pub(super) other_backlog: Option<PathBuf>,
+    /// Why nothing may be begun once what is open is settled.
+    refusal: Option<Failure>,
     state: State,
     writer: Writer,
     tx: Tx<Transaction>,
@@ -82,29 +83,37 @@ pub(super) fn open(
         git = open_git(&path)?;
     }
     let backlog = open_backlog(&path, layout, &state, &mut notes)?;
-    let prompts = Prompts::load(&layout.prompts())?;
-    let shell = ["bash", "sh"]
-        .into_iter()
-        .find(|shell| find_program(shell.as_ref(), &site.environment, layout.project()).is_some());
-    let shell = shell.ok_or_else(|| {
+    let mut refusal = is_other.then(|| other_backlog(&path));
+    let prompts = Prompts::load(&layout.prompts()).unwrap_or_else(|error| {
+        refusal.get_or_insert(error.into());
+        Prompts::default()
+    });
+    let shell = find_shell(site, layout).unwrap_or_else(|error| {
+        refusal.get_or_insert(error);
+        "sh"
+    });
+    if state.is_settled()
+        && let Some(refusal) = refusal
+    {
+        return Err(refusal);
+    }
+    let run = state.run_id().cloned().unwrap_or(run);
+    let writer = opened.writer;
+    Ok(Opened { run, notes, refusal, state, writer, tx, git, backlog, prompts, shell, cancel })
+}
+
+fn other_backlog(path: &Path) -> Failure {
+    let what = format!("the attempt that was open belongs to {}; it is settled", path.display());
+    Failure::new(Exit::Refused, what)
+        .help("run the same command again, or name that backlog with --backlog")
+}
+
+fn find_shell(site: &Site, layout: &Layout) -> Result<&'static str, Failure> {
+    let is_there =
+        |shell: &str| find_program(shell.as_ref(), &site.environment, layout.project()).is_some();
+    ["bash", "sh"].into_iter().find(|shell| is_there(shell)).ok_or_else(|| {
         Failure::new(Exit::Refused, "neither bash nor sh is on the PATH")
             .help("verify commands need a shell")
-    })?;
-    let run = state.run_id().cloned().unwrap_or(run);
-    let other_backlog = is_other.then_some(path);
-    let writer = opened.writer;
-    Ok(Opened {
-        run,
-        notes,
-        other_backlog,
-        state,
-        writer,
-        tx,
-        git,
-        backlog,
-        prompts,
-        shell,
-        cancel,
     })
 }
 
@@ -184,7 +193,7 @@ impl Opened {
         site: &Site,
         layout: &Layout,
         lock: Lock,
-    ) -> Result<HostDriver, Failure> {
+    ) -> (HostDriver, Option<Failure>) {
         use std::io::IsTerminal as _;
         let log = HostLog::new(self.writer);
         let world = HostWorld::new(Parts {
@@ -202,6 +211,8 @@ impl Opened {
         });
         let is_terminal = std::io::stderr().is_terminal();
         let reporter = Reporter::new(is_terminal, site.is_colored(), site.global.quiet);
-        Ok(Driver::new(log, world, SystemClock, Told(reporter), self.state, self.run))
+        let told = Told { reporter, outcome: Settled::default() };
+        let driver = Driver::new(log, world, SystemClock, told, self.state, self.run);
+        (driver, self.refusal)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 
 use super::backlog_file::BacklogFile;
@@ -141,19 +140,6 @@ impl HostWorld {
         self.layout.project()
     }
 
-    /// Removes what a process that was killed left in the temporary directory: what agents printed
-    /// lies there as they printed it, secrets included.
-    pub fn sweep_scratch(&self, run: &RunId) {
-        let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
-        let prefix = scratch_prefix(run);
-        for entry in entries.flatten() {
-            let is_its = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
-            if is_its && let Err(error) = fs::remove_dir_all(entry.path()) {
-                tracing::debug!(path = %entry.path().display(), %error, "not removed");
-            }
-        }
-    }
-
     /// A private place for one stage, gone when it is dropped.
     pub(super) fn scratch(&self, run: &RunId) -> Result<tempfile::TempDir, WorldError> {
         let made = tempfile::Builder::new().prefix(&scratch_prefix(run)).tempdir();
@@ -260,7 +246,7 @@ impl HostWorld {
     }
 }
 
-fn scratch_prefix(run: &RunId) -> String {
+pub(super) fn scratch_prefix(run: &RunId) -> String {
     format!("looper-{run}-")
 }
 

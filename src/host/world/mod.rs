@@ -8,10 +8,12 @@
 //! | `briefing` | what they are told |
 //! | `record` | what people can read about an attempt afterwards |
 //! | `guard`, `backlog_file` | what belongs to us and is put back |
+//! | `cut_short` | what is kept of a stage that was cut short |
 //! | `host_log` | the log, as the loop sees it |
 
 mod backlog_file;
 mod briefing;
+mod cut_short;
 mod error;
 mod guard;
 mod host_log;

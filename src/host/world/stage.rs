@@ -84,7 +84,10 @@ impl HostWorld {
             _ => self.put_back_git()?,
         };
         let ended = match ended {
-            Ok(ended) if ended.cause == Cause::Cancelled => return Ok(Reply::Interrupted),
+            Ok(ended) if ended.cause == Cause::Cancelled => {
+                self.keep_cut_short(scratch.path());
+                return Ok(Reply::Interrupted);
+            }
             Ok(ended) => ended,
             Err(ProcessError::NotFound { .. } | ProcessError::Start { .. }) => {
                 let called = Called { state_changes, rescued, ..missing(prompt_id, &terms) };

@@ -59,6 +59,7 @@ impl HostWorld {
                     Reply::Interrupted => {
                         self.put_back_state()?;
                         self.put_back_git()?;
+                        self.keep_cut_short(scratch.path());
                         return Ok(Reply::Interrupted);
                     }
                 }

@@ -130,7 +130,8 @@ fn a_person_who_moved_head_after_a_crash_is_asked(#[case] away: &[&str], #[case]
     assert_eq!((project.marks().as_str(), project.has("mess")), ("x", false));
 }
 
-/// A commit after a crash looks like an agent's: it is put back, but never lost, and it is said.
+/// A commit after a crash looks like an agent's: it is put back, but never lost, and a person is
+/// told how to get it back.
 #[test]
 fn a_commit_after_a_crash_is_kept_and_named() {
     let project = killed_at_work();
@@ -139,9 +140,65 @@ fn a_commit_after_a_crash_is_kept_and_named() {
     project.git(&["commit", "-qm", "mine"]);
     let mine = project.git(&["rev-parse", "HEAD"]);
     let ran = project.run(&[]).exits(0);
-    assert!(ran.stderr.contains("refs/looper/rescued"), "nobody is told: {ran}");
-    let kept = project.git(&["for-each-ref", "--contains", &mine, "--format=%(refname)"]);
-    assert!(kept.contains("refs/looper/"), "{mine} is only in {kept:?}");
+    let (_, told) = ran.stderr.split_once("`git merge ").unwrap_or_else(|| panic!("{ran}"));
+    let (kept, _) = told.split_once('`').unwrap();
+    assert!(kept.starts_with("refs/looper/rescued/"), "{ran}");
+    project.git(&["merge", "-q", "--no-edit", kept]);
+    assert_eq!((project.read("mine.txt").as_str(), project.has("src/1.txt")), ("my work\n", true));
+    project.git(&["merge-base", "--is-ancestor", &mine, "HEAD"]);
+}
+
+/// One paragraph: which attempt, how far it was, what was ended, restored and removed, and where
+/// to read more. The attempt's own evidence stays under its own name.
+#[test]
+fn a_recovery_says_what_it_found_and_what_it_did() {
+    let hang = implementer([
+        write("mess", "x"),
+        append("src/kept.txt", "more"),
+        print("half a thought"),
+        daemon(60_000, "src/late.txt"),
+        write("ignored/up", "x"),
+        Step::Hang,
+    ]);
+    let project = Project::with(&[task("1.1")], &[hang.once(), any_file()]);
+    let mut running = project.start(&["run"]);
+    running.until("the agent is at work", || project.has("ignored/up"));
+    running.kill();
+    let ran = project.run(&[]).exits(0);
+    let told = ran.stderr.lines().find(|line| line.starts_with("Recovered:")).unwrap();
+    for words in [
+        "an earlier process ended while task 1.1, attempt 1, was being implemented.",
+        "processes it had left running were ended.",
+        "Restored: src/kept.txt.",
+        "Removed: mess.",
+        "nothing counts as a failure.",
+        "What the attempt left to read is in .looper/evidence/loop-1.",
+    ] {
+        assert!(told.contains(words), "{words:?} is not in {told:?}");
+    }
+    assert!(project.read(".looper/evidence/loop-1/cut_short.txt").contains("half a thought"));
+    assert!(project.has(".looper/evidence/loop-1/plan.md"));
+    assert!(project.has(".looper/evidence/loop-2/plan.md"));
+    assert!(!project.has(".looper/evidence/loop-2/cut_short.txt"));
+}
+
+/// What comes first is to settle: before anything that a run may be refused for.
+#[rstest]
+#[case::a_dirty_tree(&["sh", "-c", "echo x > mine.txt"])]
+#[case::no_backlog_to_work_with(&["sh", "-c", "echo '- [ ] Task 2: no fields' >> .looper/backlog.md"])]
+#[case::no_agent(&["sh", "-c", "rm ../bin/fake-agent"])]
+#[case::another_branch_wanted(&["sh", "-c", "echo 'require_branch_prefix = \"x/\"' > t; cat .looper/config.toml >> t; sed -i '1i [run]' t; mv t .looper/config.toml"])]
+#[case::a_damaged_configuration(&["sh", "-c", "echo '[nonsense' >> .looper/config.toml"])]
+#[case::a_missing_prompt(&["sh", "-c", "mkdir .looper/prompts; echo '{{nonsense' > .looper/prompts/planner.md"])]
+fn recovery_comes_before_any_refusal(#[case] change: &[&str]) {
+    let project = killed_at_work();
+    assert!(project.has("mess"));
+    let changed = project.command(change[0]).args(&change[1..]).status().unwrap();
+    assert!(changed.success());
+    let ran = project.looper(&["run"]);
+    assert!(ran.stderr.contains("Recovered: "), "{ran}");
+    assert!(!project.has("mess"), "{ran}");
+    assert_eq!(project.log().count("rollback_finished"), 1);
 }
 
 /// A full disk in the middle of a run: it ends, nothing is lost, and the next run finishes.
