@@ -242,6 +242,12 @@ pub struct ReplayArgs {
     /// The log [default: the project's].
     #[arg(value_name = "LOG")]
     pub log: Option<PathBuf>,
+    /// Compare the log with the commits of the repository too.
+    #[arg(long)]
+    pub check_git: bool,
+    /// Check every object that the log names too.
+    #[arg(long)]
+    pub objects: bool,
 }
 
 /// Arguments of `doctor`.

@@ -1,6 +1,7 @@
 //! The command line: one file per command, errors mapped to exit codes in one place.
 
 pub mod args;
+mod audit;
 mod block;
 mod completions;
 mod debug_log;

@@ -3,14 +3,15 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::run::write_pending;
-use super::site::{Site, anchor, fold_log, task_id};
-use super::tell;
+use super::site::{Site, anchor, fold_proved, task_id};
+use super::{audit, tell};
 use crate::backlog::{Backlog, Entry};
 use crate::engine::event::{Event, EventKind, FORMAT};
 use crate::engine::fold::fold;
 use crate::engine::id::{Digest, TaskId};
 use crate::engine::state::State;
 use crate::engine::task::Mark;
+use crate::host::audit::Ledger;
 use crate::host::clock;
 use crate::host::git::Git;
 use crate::host::lock::{Lock, Owner};
@@ -93,12 +94,17 @@ fn find<'a>(backlog: &'a Backlog, text: &str) -> Result<&'a Entry, Failure> {
 fn read_log(layout: &Layout) -> Result<(State, Reader), Failure> {
     let mut reader = Reader::open(&layout.events())?;
     // A project that is no repository any more can still be decided about.
-    if let Ok(git) = Git::open(layout.project(), &[])
-        && let Some((seq, proof)) = anchor(&git)?
-    {
+    let git = Git::open(layout.project(), &[]).ok();
+    if let Some((seq, proof)) = git.as_ref().map(anchor).transpose()?.flatten() {
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
-    let state = fold_log(&mut reader, |_, _| {})?;
+    let mut ledger = Ledger::default();
+    let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
+        ledger.note(event, proof);
+    })?;
+    if let Some(git) = git {
+        audit::refuse_lost(&git, &ledger, reader.path(), None)?;
+    }
     Ok((state, reader))
 }
 

@@ -6,13 +6,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Format, ReplayArgs};
+use super::audit::{self, Before, Gathered, Questions};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::site::{Site, anchor, fold_log, local};
+use super::site::{Site, anchor, fold_proved, local};
 use super::{print, tell};
 use crate::engine::at::At;
 use crate::engine::event::{By, EndReason, Event, EventKind};
-use crate::engine::id::RunId;
+use crate::engine::id::{RunId, Seq};
+use crate::engine::state::State;
+use crate::host::audit::{ObjectsReport, Report};
 use crate::host::git::Git;
 use crate::host::log::{Reader, Torn};
 use crate::host::paths::Layout;
@@ -23,36 +26,70 @@ use crate::ui::sanitize::clean_line;
 /// # Errors
 /// There is no such log, it is damaged, or it does not replay.
 pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let (path, layout) = find(site, args)?;
+    let asked = Questions { commits: args.check_git, objects: args.objects };
+    let (path, layout) = find(site, args, asked)?;
     let mut reader = Reader::open(&path)?;
-    if let Some(layout) = &layout {
-        reader = anchored(site, layout, reader)?;
+    let mut opened = layout.as_ref().map(|layout| Git::open(layout.project(), &[]));
+    if asked.commits
+        && let Some(Err(_)) = &opened
+    {
+        opened.take().transpose()?;
     }
+    let git = opened.as_ref().and_then(|opened| opened.as_ref().ok());
+    let remembered = git.map(anchor).transpose()?.flatten();
+    if let Some((seq, proof)) = remembered {
+        reader = reader.expecting("refs/looper/log", seq, proof);
+    }
+    let before = match git.filter(|_| asked.commits) {
+        Some(git) => Some(Before::new(git, remembered.map(|(seq, _)| seq))?),
+        None => None,
+    };
     let mut tally = Tally::default();
-    let folded = fold_log(&mut reader, |event, _| tally.count(event));
-    let end = End { failure: folded.err(), torn: reader.torn() };
+    let mut gathered = Gathered::default();
+    let folded = fold_proved(State::default(), &mut reader, |event, _, proof| {
+        tally.count(event);
+        gathered.note(event, proof);
+    });
+    let mut end = End { failure: folded.err(), torn: reader.torn(), ..End::default() };
     if let Some(torn) = end.torn.filter(|_| end.failure.is_none()) {
         tell(site, &format!("warning: {} ends in {torn}; it counts for nothing", path.display()));
+    }
+    if let Some(Err(error)) = &opened {
+        tell(site, &format!("warning: refs/looper/log is not compared: {error}"));
+    }
+    if end.failure.is_none() {
+        end.git = before.map(|before| before.compare(&gathered.ledger)).transpose()?;
+        let layout = layout.filter(|_| asked.objects);
+        end.objects = layout.map(|layout| audit::objects(&layout, &gathered.wanted)).transpose()?;
     }
     match site.global.format {
         Format::Json => print(&format!("{}\n", as_json(&path, &tally, &end)))?,
         Format::Text => print(&as_text(&tally, &end))?,
     };
-    match end.failure {
+    let contradiction = end.git.as_ref().and_then(|report| audit::contradiction(&path, report));
+    let damage = end.objects.as_ref().and_then(audit::damage);
+    match end.failure.or(contradiction).or(damage) {
         Some(failure) => Err(failure),
         None => Ok(Exit::Ok),
     }
 }
 
-/// How the pass over the log ended.
+/// How the pass over the log ended, and what came of the comparisons that were asked for.
+#[derive(Default)]
 struct End {
     failure: Option<Failure>,
     torn: Option<Torn>,
+    git: Option<Report>,
+    objects: Option<ObjectsReport>,
 }
 
 /// The log, and the project it belongs to. Only the project's own log is compared with what the
 /// repository remembers.
-fn find(site: &Site, args: &ReplayArgs) -> Result<(PathBuf, Option<Layout>), Failure> {
+fn find(
+    site: &Site,
+    args: &ReplayArgs,
+    asked: Questions,
+) -> Result<(PathBuf, Option<Layout>), Failure> {
     let Some(named) = &args.log else {
         let layout = site.layout()?;
         let path = layout.events();
@@ -70,22 +107,12 @@ fn find(site: &Site, args: &ReplayArgs) -> Result<(PathBuf, Option<Layout>), Fai
         let (own, named) = (layout.events().canonicalize(), path.canonicalize());
         matches!((own, named), (Ok(own), Ok(named)) if own == named)
     };
+    // Asked to compare, any log is compared with the project around: a copy, or a backup.
+    if asked.commits || asked.objects {
+        return Ok((path, Some(site.layout()?)));
+    }
     let layout = site.layout().ok().filter(is_own);
     Ok((path, layout))
-}
-
-/// The end that the repository remembers has to be in the log.
-fn anchored(site: &Site, layout: &Layout, reader: Reader) -> Result<Reader, Failure> {
-    match Git::open(layout.project(), &[]) {
-        Ok(git) => Ok(match anchor(&git)? {
-            Some((seq, proof)) => reader.expecting("refs/looper/log", seq, proof),
-            None => reader,
-        }),
-        Err(error) => {
-            tell(site, &format!("warning: refs/looper/log is not compared: {error}"));
-            Ok(reader)
-        }
-    }
 }
 
 /// What the log holds.
@@ -192,11 +219,15 @@ fn as_text(tally: &Tally, end: &End) -> String {
         let (events, runs) = (tally.events, tally.runs.len());
         text.push_str(&format!("{events} events, {runs} runs: replays\n"));
     }
+    text.extend(end.git.as_ref().map(audit::report_text));
+    text.extend(end.objects.as_ref().map(audit::objects_text));
     text
 }
 
 fn as_json(path: &Path, tally: &Tally, end: &End) -> serde_json::Value {
     let torn = end.torn.map(|torn| json!({ "offset": torn.offset, "bytes": torn.bytes }));
+    let bad = end.git.as_ref().and_then(|report| report.bad.first()?.seq);
+    let bad = end.failure.as_ref().map(|_| Seq(tally.events + 1)).or(bad);
     json!({
         "log": path.display().to_string(),
         "events": tally.events,
@@ -205,6 +236,8 @@ fn as_json(path: &Path, tally: &Tally, end: &End) -> serde_json::Value {
         "torn": torn,
         "replays": end.failure.is_none(),
         "error": end.failure.as_ref().map(Failure::summary),
-        "first_bad_seq": end.failure.as_ref().map(|_| tally.events + 1),
+        "first_bad_seq": bad,
+        "git": end.git,
+        "objects": end.objects,
     })
 }

@@ -128,9 +128,21 @@ pub(crate) fn fold_log(
 /// # Errors
 /// The log is damaged, or does not replay.
 pub(crate) fn fold_on(
-    mut state: State,
+    state: State,
     reader: &mut Reader,
     mut visit: impl FnMut(&Event, &State),
+) -> Result<State, Failure> {
+    fold_proved(state, reader, |event, state, _| visit(event, state))
+}
+
+/// As [`fold_on`], and shows the proof of each event too.
+///
+/// # Errors
+/// The log is damaged, or does not replay.
+pub(crate) fn fold_proved(
+    mut state: State,
+    reader: &mut Reader,
+    mut visit: impl FnMut(&Event, &State, Proof),
 ) -> Result<State, Failure> {
     while let Some(next) = reader.next() {
         let (event, position) = next?;
@@ -138,7 +150,7 @@ pub(crate) fn fold_on(
             let due = due(reader.path(), error.seq());
             Failure::replay(reader.path(), position.line, &error, due.as_deref())
         })?;
-        visit(&event, &state);
+        visit(&event, &state, position.proof);
     }
     Ok(state)
 }

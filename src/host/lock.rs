@@ -201,6 +201,7 @@ pub fn is_held(path: &Path) -> Result<bool, LockError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::id::RunId;
 
     fn lock_file() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();

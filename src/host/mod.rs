@@ -1,6 +1,7 @@
 //! The world: git, processes, files, the log on disk, the transaction, the clock.
 
 pub mod agents;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod evidence;

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use super::settle::Settled;
 use super::{HostDriver, Told};
 use crate::backlog::news;
+use crate::cli::audit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::site::{Site, anchor, excluded, fold_log};
+use crate::cli::site::{Site, anchor, excluded, fold_proved};
 use crate::driver::Driver;
-use crate::engine::id::{Digest, ObjectId, RunId};
+use crate::engine::id::{CommitId, Digest, ObjectId, RunId};
 use crate::engine::state::{State, Transaction};
+use crate::host::audit::Ledger;
 use crate::host::clock;
 use crate::host::files::{self, FileError};
 use crate::host::git::Git;
@@ -66,7 +68,12 @@ pub(super) fn open(
     if let Some((seq, proof)) = anchor(&git)? {
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
-    let state = fold_log(&mut reader, |_, _| {})?;
+    let mut ledger = Ledger::default();
+    let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
+        ledger.note(event, proof);
+    })?;
+    let settled = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
+    audit::refuse_lost(&git, &ledger, &layout.events(), settled.as_ref())?;
     let opened = Writer::take_over(reader)?;
     if let Some(repair) = opened.repair {
         notes.push(format!("{}; it is kept as {}", repair.torn, repair.kept.display()));
@@ -115,6 +122,13 @@ fn find_shell(site: &Site, layout: &Layout) -> Result<&'static str, Failure> {
         Failure::new(Exit::Refused, "neither bash nor sh is on the PATH")
             .help("verify commands need a shell")
     })
+}
+
+/// Where the open attempt began, if the transaction vouches that it has not come to a commit: what
+/// is above that is an agent's, whatever it claims, and recovery puts it back.
+fn unmade(state: &State, open: Transaction) -> Option<CommitId> {
+    let is_same = state.transaction().as_ref() == Some(&open);
+    (is_same && open.prepared.is_none()).then_some(open.base)
 }
 
 /// A write that was cut off leaves its temporary file.

@@ -2,6 +2,7 @@
 //! attributes and diffs. Work trees and the index are handled by this room itself.
 
 use std::ffi::OsStr;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -230,6 +231,37 @@ impl Repo {
         walk.push(raw(tip)?).map_err(action())?;
         walk.hide(raw(base)?).map_err(action())?;
         walk.take(max).map(|found| found.map(own).map_err(action())).collect()
+    }
+
+    /// Shows every commit that `tips` lead to and `hidden` do not, newest first, until `visit` has
+    /// seen enough. What is not there, or is no commit, leads nowhere.
+    pub(super) fn walk(
+        &self,
+        tips: &[Oid],
+        hidden: &[Oid],
+        mut visit: impl FnMut(Oid) -> Result<ControlFlow<()>, GitError>,
+    ) -> Result<(), GitError> {
+        let action = || failed("list the commits");
+        let is_commit = |oid: &&Oid| matches!(self.header(**oid), Ok((Kind::Commit, _)));
+        let mut walk = self.inner.revwalk().map_err(action())?;
+        walk.set_sorting(git2::Sort::TIME).map_err(action())?;
+        for oid in tips.iter().filter(is_commit) {
+            walk.push(raw(*oid)?).map_err(action())?;
+        }
+        for oid in hidden.iter().filter(is_commit) {
+            walk.hide(raw(*oid)?).map_err(action())?;
+        }
+        for found in walk {
+            if visit(own(found.map_err(action())?))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether older commits were left out when it was cloned.
+    pub(super) fn is_shallow(&self) -> bool {
+        self.inner.is_shallow()
     }
 
     pub(super) fn find_ref(&self, name: &str) -> Result<Option<Target>, GitError> {

@@ -179,6 +179,12 @@ pub enum Found {
     /// Another event.
     #[error("the log has another event there, with proof {0}")]
     Other(Proof),
+    /// An event that let nothing through.
+    #[error("the log has no passed judgement there")]
+    NoPass,
+    /// The judgement, and nothing about the commit that followed.
+    #[error("the log does not tell of that commit")]
+    NoCommit,
 }
 
 /// How it shows that somebody else changed the log.

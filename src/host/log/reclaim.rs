@@ -89,7 +89,11 @@ impl Writer {
                 None => break,
             }
         }
-        if reader.tip() == want { Ok(()) } else { Err(self.tampered(Tampering::Rewritten(want.seq))) }
+        if reader.tip() == want {
+            Ok(())
+        } else {
+            Err(self.tampered(Tampering::Rewritten(want.seq)))
+        }
     }
 
     /// Moves whatever has the log's name to a name of its own.
