@@ -3,10 +3,13 @@
 //! sled is named here and nowhere else. Losing what it holds costs nothing but a little certainty,
 //! so whatever is wrong with it, it is put aside and begun anew.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::marker::PhantomData;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -110,8 +113,49 @@ pub struct Tx<T> {
 
 /// An open database, and a second handle on the file it writes.
 struct Store {
-    db: sled::Db,
+    /// There until it is closed.
+    db: Option<sled::Db>,
     file: File,
+}
+
+impl Drop for Store {
+    /// Everything that was remembered has been flushed, so nothing is lost when closing fails, and
+    /// a disk that fails just now makes sled panic.
+    fn drop(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        if thread::panicking() {
+            // A second panic would end the process without a word.
+            Box::leak(Box::new(db));
+        } else {
+            survive(move || drop(db)).ok();
+        }
+    }
+}
+
+thread_local! {
+    /// Whether sled is at work: what it panics about is told as an error.
+    static IN_SLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something with sled, which panics where a disk fails.
+fn survive<T>(work: impl FnOnce() -> T) -> Result<T, sled::Error> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IN_SLED.get() {
+                loud(info);
+            }
+        }));
+    });
+    IN_SLED.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    IN_SLED.set(false);
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        sled::Error::Io(io::Error::other(text.unwrap_or_else(|| "sled panicked".to_owned())))
+    })
 }
 
 /// Why a database cannot be opened.
@@ -173,8 +217,9 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
             none => none.insert(Store::create(&self.dir)?),
         };
         let fails = |attempt| move |source| TxError::Sled { attempt, path: path(), source };
-        store.db.insert(KEY, bytes).map_err(fails("write to"))?;
-        store.db.flush().map_err(fails("flush"))?;
+        let db = store.db();
+        survive(|| db.insert(KEY, bytes)).flatten().map_err(fails("write to"))?;
+        survive(|| db.flush()).flatten().map_err(fails("flush"))?;
         store.sync(&self.dir)
     }
 }
@@ -201,18 +246,21 @@ impl Store {
     }
 
     fn start(dir: &Path) -> Result<Self, Refusal> {
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(dir)
             .mode(sled::Mode::LowSpace)
             .cache_capacity(CACHE)
             .segment_size(SEGMENT)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| Refusal::of(error, dir))?;
+            .flush_every_ms(None);
+        let db = survive(|| config.open()).flatten().map_err(|error| Refusal::of(error, dir))?;
         let path = db_file(dir);
         let file = File::open(&path)
             .map_err(|source| Refusal::Fatal(FileError::io("open", &path, source).into()))?;
-        Ok(Self { db, file })
+        Ok(Self { db: Some(db), file })
+    }
+
+    fn db(&self) -> &sled::Db {
+        self.db.as_ref().expect("it is closed only with its store")
     }
 
     /// sled leaves what it flushes in the cache of the device.
@@ -254,7 +302,7 @@ fn open_existing(dir: &Path) -> Result<(Store, Option<Vec<u8>>), Refusal> {
         .name("tx-open".to_owned())
         .spawn(move || {
             let found = Store::start(&path).and_then(|store| {
-                let bytes = store.db.get(KEY).map_err(|error| Refusal::of(error, &path))?;
+                let bytes = store.db().get(KEY).map_err(|error| Refusal::of(error, &path))?;
                 Ok((store, bytes.map(|bytes| bytes.to_vec())))
             });
             // Whoever waited may have lost patience.
