@@ -207,10 +207,12 @@ impl Repo {
             None => None,
         };
         let parents: Vec<_> = parent.iter().collect();
-        self.inner
-            .commit(None, &author, &committer, parts.message, &tree, &parents)
-            .map(own)
-            .map_err(action())
+        // The library's call that also writes it forgets that writing failed.
+        let bytes = self
+            .inner
+            .commit_create_buffer(&author, &committer, parts.message, &tree, &parents)
+            .map_err(action())?;
+        self.write(Kind::Commit, &bytes)
     }
 
     pub(super) fn tree_of(&self, commit: Oid) -> Result<Oid, GitError> {
