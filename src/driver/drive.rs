@@ -319,11 +319,12 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
         Ok(proof)
     }
 
-    /// Everything recorded becomes durable; then the transaction follows, then people are told.
+    /// Everything recorded becomes durable; then the transaction follows, so that a log that loses
+    /// any of it shows; then people are told.
     fn barrier(&mut self) -> Drive<(), L, W> {
         self.log.sync().map_err(DriveError::Log)?;
         let open = self.state.transaction();
-        if self.remembered.as_ref() != Some(&open) {
+        if !self.untold.is_empty() || self.remembered.as_ref() != Some(&open) {
             self.world.remember(open.as_ref()).map_err(broken("the transaction"))?;
             self.remembered = Some(open);
         }

@@ -108,6 +108,8 @@ pub struct Opened<T> {
 pub struct Tx<T> {
     dir: PathBuf,
     store: Option<Store>,
+    /// The record that is on the device.
+    durable: Option<Vec<u8>>,
     record: PhantomData<fn(&T)>,
 }
 
@@ -174,7 +176,8 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
     /// Another process has it open, or the system refuses. A broken database is no error: it is
     /// moved aside.
     pub fn open(dir: &Path) -> Result<Opened<T>, TxError> {
-        let mut tx = Self { dir: dir.to_owned(), store: None, record: PhantomData };
+        let dir_of = dir.to_owned();
+        let mut tx = Self { dir: dir_of, store: None, durable: None, record: PhantomData };
         let found = match fs::symlink_metadata(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Opened { tx, memory: None, note: None });
@@ -201,17 +204,19 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
     }
 
     /// Remembers what is open, or that nothing is, together with where the log ends. When this
-    /// returns, it survives a power cut; the price is one device sync.
+    /// returns, a new record survives a power cut; the price is one device sync. A new end of the
+    /// log alone survives a kill: what a power cut can take from it, it cannot take from the log.
     ///
     /// # Errors
     /// The record is too large, or the system refuses.
     pub fn remember(&mut self, record: Option<&T>, anchor: Tip) -> Result<(), TxError> {
         let path = || self.dir.clone();
-        let bytes = serde_json::to_vec(&Memory { record, anchor })
-            .map_err(|source| TxError::Form { path: path(), source })?;
+        let form = |source| TxError::Form { path: path(), source };
+        let bytes = serde_json::to_vec(&Memory { record, anchor }).map_err(form)?;
         if bytes.len() > RECORD_MAX {
             return Err(TxError::TooLarge { path: path(), bytes: bytes.len() });
         }
+        let record = serde_json::to_vec(&record).map_err(form)?;
         let store = match &mut self.store {
             Some(store) => store,
             none => none.insert(Store::create(&self.dir)?),
@@ -220,7 +225,11 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
         let db = store.db();
         survive(|| db.insert(KEY, bytes)).flatten().map_err(fails("write to"))?;
         survive(|| db.flush()).flatten().map_err(fails("flush"))?;
-        store.sync(&self.dir)
+        if self.durable.as_ref() != Some(&record) {
+            store.sync(&self.dir)?;
+            self.durable = Some(record);
+        }
+        Ok(())
     }
 }
 
