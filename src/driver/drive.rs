@@ -63,6 +63,7 @@ pub struct Driver<L, W, C, V> {
     remembered: Option<Option<Transaction>>,
     /// Position and proof of the latest judgement.
     judged: Option<(Seq, Proof)>,
+    has_called: bool,
 }
 
 type Drive<T, L, W> = Result<T, DriveError<<L as Log>::Error, <W as World>::Error>>;
@@ -73,12 +74,18 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
     pub fn new(log: L, world: W, clock: C, watch: V, state: State, run: RunId) -> Self {
         let run = state.run_id().cloned().unwrap_or(run);
         let untold = Vec::new();
-        Self { log, world, clock, watch, state, run, untold, remembered: None, judged: None }
+        let (remembered, judged, has_called) = (None, None, false);
+        Self { log, world, clock, watch, state, run, untold, remembered, judged, has_called }
     }
 
     /// What the log adds up to.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Whether this process has called an agent.
+    pub fn has_called(&self) -> bool {
+        self.has_called
     }
 
     /// Settles the attempt that a dead process left open, under the terms it was begun with.
@@ -225,6 +232,7 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
         };
         self.record(started(call.clone()))?;
         self.barrier()?;
+        self.has_called = true;
         let (world, ask) = (&mut self.world, ask(&self.state));
         match stage {
             Stage::Plan => {

@@ -182,6 +182,11 @@ async fn drive(
         used.apply(&mut charter);
         let outcome = driver.run(charter.clone(), news).await;
         driver.watch.reporter.finish();
+        let has_called = driver.has_called();
+        let outcome = outcome.map_err(Failure::from).map_err(|failure| match has_called {
+            true => failure,
+            false => failure.before_agents(),
+        });
         let paused = match outcome? {
             Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
             Outcome::Paused(paused) => paused,
