@@ -8,6 +8,7 @@
 
 mod calls;
 mod checks;
+mod cuts;
 mod device;
 mod sweep;
 mod tracer;
@@ -84,4 +85,13 @@ fn a_disk_that_fails_is_told_and_costs_nothing(
 ) {
     let fault = fault(errno);
     holds(&format!("{fault:?}"), Sweep { way: Way::Plain, fault, damage: Damage::Nothing });
+}
+
+/// Proves I7 with the real program.
+#[test]
+fn a_log_that_lacks_what_was_relied_on_stops_the_run_and_any_other_cut_is_repaired() {
+    let choice = choice();
+    let count = cuts::Cuts::of(choice).run(choice);
+    println!("the log cut: {count:?}");
+    assert!(count.repaired > 0 && count.missed > 0, "{count:?}");
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use super::calls::{Call, Kind};
 use super::checks;
 use super::device::Device;
 use super::tracer::{self, Fault, Order, Traced};
@@ -42,9 +43,9 @@ pub(super) struct Sweep {
 }
 
 /// What is the same for all points.
-struct Bench {
+pub(super) struct Bench {
     sweep: Sweep,
-    template: Project,
+    pub(super) template: Project,
     wanted: End,
 }
 
@@ -79,7 +80,7 @@ impl Sweep {
     pub(super) fn run(self, choice: Choice) -> Tally {
         let started = Instant::now();
         let bench = Bench::of(self);
-        let points = bench.count();
+        let points = bench.calls().len() as u64;
         let chosen: Vec<u64> = match choice {
             // Runs are not alike to the last call: the end is where nothing comes any more.
             Choice::All => (1..=points + points / 10).collect(),
@@ -104,7 +105,10 @@ impl Sweep {
                         let Some(at) = chosen.get(usize::try_from(index).unwrap()) else { break };
                         match bench.try_point(*at) {
                             Ok(true) => {
-                                tried.fetch_add(1, Ordering::Relaxed);
+                                let count = tried.fetch_add(1, Ordering::Relaxed) + 1;
+                                if count % 200 == 0 {
+                                    println!("{count} of about {points}");
+                                }
                             }
                             Ok(false) => {
                                 is_over.store(matches!(choice, Choice::All), Ordering::Relaxed)
@@ -129,7 +133,7 @@ impl Sweep {
 }
 
 impl Bench {
-    fn of(sweep: Sweep) -> Self {
+    pub(super) fn of(sweep: Sweep) -> Self {
         let template = project_with(sweep.way, &tasks()[..3]);
         let undisturbed = template.copy();
         undisturbed.looper(sweep.way.args()).exits(1);
@@ -138,12 +142,12 @@ impl Bench {
         Self { sweep, template, wanted }
     }
 
-    /// How many calls of an undisturbed run the fault can befall.
-    fn count(&self) -> u64 {
+    /// The calls of an undisturbed run that the fault can befall.
+    pub(super) fn calls(&self) -> Vec<Call> {
         let project = self.template.copy();
         let (traced, _) = self.traced(&project, self.sweep.fault, u64::MAX);
         assert!(traced.hit.is_none() && traced.status.code() == Some(1), "{traced:?}");
-        traced.points
+        traced.calls
     }
 
     /// Whether the fault came at all, or what it led to.
@@ -154,8 +158,8 @@ impl Bench {
             let (traced, device) = self.traced(&project, self.sweep.fault, at);
             let ran = words(&project, &traced);
             hit = traced.hit;
-            if hit.is_some() {
-                self.recover(&project, &ran, &device);
+            if let Some(call) = &hit {
+                self.recover(&project, &ran, &device, call);
             } else {
                 checks::settled(&project, &self.wanted, self.transaction());
             }
@@ -179,14 +183,18 @@ impl Bench {
         }
     }
 
-    fn recover(&self, project: &Project, ran: &Ran, device: &Device) {
+    fn recover(&self, project: &Project, ran: &Ran, device: &Device, call: &Call) {
         let Sweep { way, fault, damage } = self.sweep;
         match fault {
             Fault::Before | Fault::After | Fault::Torn => {
                 assert_eq!(ran.status.code(), None, "{ran}");
             }
             // What the program does not need it may do without.
-            Fault::Once(_) if ran.status.code() == Some(1) => {}
+            Fault::Once(_) if ran.status.code() == Some(1) => {
+                if call.kind == Kind::Remove {
+                    project.empty_temporary_directory();
+                }
+            }
             Fault::Once(errno) | Fault::FromHereOn(errno) => {
                 checks::failed_in_words(project, ran, errno);
             }
@@ -221,7 +229,14 @@ impl Bench {
         assert!(made.is_subset(&kept), "a commit was thrown away: {made:?}\n{last}");
     }
 
-    fn traced(&self, project: &Project, fault: Fault, at: u64) -> (Traced, Device) {
+    /// Demands that a run that was cut short comes to its end.
+    pub(super) fn settles(&self, project: &Project, what: &str) {
+        let last = project.looper(self.sweep.way.args());
+        assert_eq!(last.status.code(), Some(1), "{what}: {last}");
+        checks::settled(project, &self.wanted, checks::Transaction::Whole);
+    }
+
+    pub(super) fn traced(&self, project: &Project, fault: Fault, at: u64) -> (Traced, Device) {
         let mut command = project.command(env!("CARGO_BIN_EXE_looper"));
         command.args(self.sweep.way.args());
         let output = project.place().join("output");
@@ -229,7 +244,7 @@ impl Bench {
         let open = |name: &str| File::create(output.join(name)).unwrap();
         command.stdin(Stdio::null()).stdout(open("traced.stdout")).stderr(open("traced.stderr"));
         let mut device = Device::holding(project.place());
-        let order = Some(Order { fault, at });
+        let order = Order { fault, at };
         let traced = tracer::run(command, project.place(), order, &mut device);
         (traced, device)
     }

@@ -70,17 +70,12 @@ pub(super) struct Traced {
     pub(super) status: ExitStatus,
     /// The call at which the fault came; nothing if it ended before.
     pub(super) hit: Option<Call>,
-    /// Calls that the fault could befall, until then.
-    pub(super) points: u64,
+    /// Calls that the fault could befall, in order, until it came.
+    pub(super) calls: Vec<Call>,
 }
 
 /// Runs a program that works below `place`.
-pub(super) fn run(
-    mut command: Command,
-    place: &Path,
-    order: Option<Order>,
-    device: &mut Device,
-) -> Traced {
+pub(super) fn run(mut command: Command, place: &Path, order: Order, device: &mut Device) -> Traced {
     become_traced(&mut command);
     let child = command.spawn().expect("the program starts under ptrace");
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process number fits"));
@@ -102,13 +97,22 @@ pub(super) fn run(
         false
     });
     let threads = BTreeMap::new();
-    let mut tracer =
-        Tracer { pid, place, order, device, memory, threads, points: 0, hit: None, is_over: false };
+    let mut tracer = Tracer {
+        pid,
+        place,
+        order,
+        device,
+        memory,
+        threads,
+        calls: vec![],
+        hit: None,
+        is_over: false,
+    };
     let status = tracer.follow();
-    let (points, hit) = (tracer.points, tracer.hit);
+    let (calls, hit) = (tracer.calls, tracer.hit);
     drop(done);
     assert!(!watchdog.join().expect("it only waits"), "it hangs");
-    Traced { status, hit, points }
+    Traced { status, hit, calls }
 }
 
 #[expect(unsafe_code, reason = "the standard library has no other way to be traced from the start")]
@@ -126,12 +130,12 @@ fn wait(pid: Option<Pid>) -> WaitStatus {
 struct Tracer<'a> {
     pid: Pid,
     place: &'a Path,
-    order: Option<Order>,
+    order: Order,
     device: &'a mut Device,
     memory: File,
     /// Threads inside a system call, and what is to be done when it ends.
     threads: BTreeMap<Pid, Inside>,
-    points: u64,
+    calls: Vec<Call>,
     hit: Option<Call>,
     /// The one fault has come, and it was not one that stays.
     is_over: bool,
@@ -190,19 +194,7 @@ impl Tracer<'_> {
     fn enter(&mut self, thread: Pid, mut registers: user_regs_struct) -> Inside {
         let caller = Caller { thread, registers: &registers, memory: &self.memory };
         let Some(call) = caller.call(self.place) else { return Inside::Nothing };
-        let fault = match self.order {
-            Some(order) if order.fault.befalls(call.kind) => {
-                self.points += 1;
-                let stays = matches!(order.fault, Fault::FromHereOn(_));
-                let is_now = self.points == order.at || (stays && self.points > order.at);
-                is_now.then_some(order.fault)
-            }
-            Some(_) => None,
-            None => {
-                self.points += 1;
-                None
-            }
-        };
+        let fault = self.fault_at(&call);
         let Some(fault) = fault.filter(|_| !self.is_over) else {
             return if call.kind == Kind::Sync { Inside::Sync(call) } else { Inside::Nothing };
         };
@@ -228,6 +220,19 @@ impl Tracer<'_> {
                 Inside::Fail(errno)
             }
         }
+    }
+
+    /// What befalls this call.
+    fn fault_at(&mut self, call: &Call) -> Option<Fault> {
+        let Order { fault, at } = self.order;
+        if !fault.befalls(call.kind) {
+            return None;
+        }
+        if self.hit.is_none() {
+            self.calls.push(call.clone());
+        }
+        let is_now = self.calls.len() as u64 == at;
+        is_now.then_some(fault)
     }
 
     fn leave(&mut self, thread: Pid, mut registers: user_regs_struct, inside: Inside) {

@@ -299,6 +299,13 @@ impl Project {
         orphans::kill(&self.place().display().to_string());
     }
 
+    /// Removes what could not be removed when it was time.
+    pub(crate) fn empty_temporary_directory(&self) {
+        let tmp = self.place().join("tmp");
+        fs::remove_dir_all(&tmp).expect("it is ours");
+        fs::create_dir(&tmp).expect("it is gone");
+    }
+
     /// Deletes the crash transaction.
     pub(crate) fn remove_transaction(&self) {
         match fs::remove_dir_all(self.path(".looper/tx")) {
