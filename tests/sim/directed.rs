@@ -1,0 +1,1 @@
+//! Runs that are laid out by hand.

@@ -1,0 +1,132 @@
+//! One call of an agent or of the verify commands.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use looper::driver::Ask;
+use looper::engine::charter::Stage;
+use looper::engine::id::{ObjectId, TreeId};
+use looper::engine::report::Class;
+use looper::engine::state::Kept;
+use looper::engine::verdict::Verdict;
+
+use crate::agents::{Act, Says, Turn, good};
+use crate::computer::Computer;
+use crate::fault::{Broken, Fault, Phase};
+use crate::git::Frozen;
+use crate::world::SimWorld;
+
+/// What one call left.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) says: Says,
+    pub(crate) class: Class,
+    pub(crate) prompt: ObjectId,
+    pub(crate) message: Option<ObjectId>,
+    pub(crate) state_changes: Vec<String>,
+    pub(crate) rescued: Vec<String>,
+}
+
+impl Called {
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        match &self.says {
+            Says::Verdict(verdict) => *verdict,
+            Says::Ok => Some(Verdict::Pass),
+            Says::Class(_) | Says::Exit(_) | Says::Slow | Says::Signal => None,
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        matches!(self.class, Class::Ok | Class::Empty)
+    }
+}
+
+impl SimWorld {
+    /// Calls an agent. Whatever it started is gone when this returns. `None`: it was interrupted.
+    pub(crate) fn call(&mut self, ask: Ask<'_>, stage: Stage) -> Result<Option<Called>, Broken> {
+        let shared = Rc::clone(&self.shared);
+        let mut machine = shared.borrow_mut();
+        machine.enters(Phase::During);
+        machine.check_durable("an agent is called");
+        machine.check_nobody_is_at_work("an agent is called");
+        let task = &ask.attempt.task.id;
+        let key = (task.clone(), stage, ask.progress.fail_count);
+        let prompt = machine.put_object(&format!("prompt of {key:?}"))?;
+        machine.step("remember how the state directory is")?;
+        let mut turn = machine.plan.turns.of(&key);
+        if turn.says.happens_once() && !machine.happened.insert(key.clone()) {
+            turn = good(&key);
+        }
+        machine.tell(|| format!("    {key:?}: {turn:?}"));
+        machine.run_agent(&turn)?;
+        if turn.says == Says::Signal {
+            machine.is_cancelled = true;
+        }
+        let state_changes = put_back_state(&mut machine, &self.backlog)?;
+        let rescued = match (stage, &self.snapshot) {
+            (Stage::Implement, _) | (_, None) => vec![],
+            (_, Some(snapshot)) => machine.guard(snapshot)?,
+        };
+        if turn.says == Says::Signal {
+            return Ok(None);
+        }
+        let class = match turn.says {
+            Says::Class(class) => class,
+            Says::Ok | Says::Verdict(_) | Says::Exit(_) | Says::Slow | Says::Signal => Class::Ok,
+        };
+        let message = match class {
+            Class::Ok => Some(machine.put_object(&format!("answer of {key:?}"))?),
+            _ => None,
+        };
+        let says = turn.says;
+        Ok(Some(Called { says, class, prompt, message, state_changes, rescued }))
+    }
+
+    pub(crate) fn holds_secret(&self, frozen: &Frozen) -> bool {
+        frozen.changed.iter().any(|path| {
+            frozen.top.get(path).is_some_and(|text| text.contains("SECRET"))
+        })
+    }
+}
+
+/// What a stage changed in the backlog is kept and put back.
+fn put_back_state(machine: &mut Computer, backlog: &str) -> Result<Vec<String>, Broken> {
+    let found = machine.backlog.get().clone();
+    if *found == *backlog {
+        return Ok(vec![]);
+    }
+    machine.put_object(&found)?;
+    machine.write_backlog(backlog)?;
+    Ok(vec!["backlog.md".to_owned()])
+}
+
+impl Computer {
+    /// The process of an agent, which goes on alone where ours dies.
+    fn run_agent(&mut self, turn: &Turn) -> Result<(), Broken> {
+        self.step("start the agent")?;
+        self.is_agent_alive = true;
+        let mut acts: VecDeque<Act> = turn.acts.iter().cloned().collect();
+        loop {
+            if let Err(broken) = self.step("an agent is at work") {
+                if broken == Broken::Died(Fault::Kill) {
+                    self.orphans.push(acts);
+                }
+                return Err(broken);
+            }
+            match acts.pop_front() {
+                Some(act) => self.act(&act),
+                None => break,
+            }
+        }
+        self.is_agent_alive = false;
+        self.step("an agent has ended")
+    }
+
+    /// The tree that changes are counted from, where an earlier pass was left uncommitted.
+    pub(crate) fn carried<'kept>(&self, kept: Option<&'kept Kept>) -> Option<&'kept TreeId> {
+        let head = self.repo.head_commit();
+        let kept = kept.filter(|kept| kept.base == head)?;
+        let is_discarded = self.repo.dirty_against(self.repo.tree_of(&head)).is_empty();
+        (!is_discarded).then_some(&kept.tree)
+    }
+}
