@@ -14,6 +14,7 @@ use crate::host::lock::LockError;
 use crate::host::log::LogError;
 use crate::host::paths::PathError;
 use crate::host::prompts::PromptError;
+use crate::host::reserve::is_out_of_room;
 use crate::host::tx::TxError;
 use crate::host::world::WorldError;
 use crate::ui::sanitize::clean;
@@ -26,23 +27,31 @@ pub(crate) struct Failure {
     message: String,
     causes: Vec<String>,
     help: Option<String>,
+    is_out_of_room: bool,
 }
+
+/// The way out of a full disk, wherever it is met.
+const MAKE_ROOM: &str = "make room there, then run the same command again: nothing is lost, and \
+     what the attempt left behind is removed first";
 
 impl Failure {
     /// A failure in our own words.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: vec![], help: None }
+        let message = message.into();
+        Self { exit, message, causes: vec![], help: None, is_out_of_room: false }
     }
 
     /// An error and everything that caused it.
     pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
+        let is_out_of_room = is_out_of_room(error);
+        let help = is_out_of_room.then(|| MAKE_ROOM.to_owned());
         let mut causes: Vec<String> = vec![];
         let mut next = error.source();
         while let Some(source) = next {
             causes.push(source.to_string());
             next = source.source();
         }
-        Self { exit, message: error.to_string(), causes, help: None }
+        Self { exit, message: error.to_string(), causes, help, is_out_of_room }
     }
 
     /// One more thing that explains it.
@@ -52,11 +61,18 @@ impl Failure {
         self
     }
 
-    /// A way out.
+    /// A way out, unless a full disk says it already.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        if !self.is_out_of_room {
+            self.help = Some(help.into());
+        }
         self
+    }
+
+    /// Whether it failed because there was no room on a disk.
+    pub(crate) fn is_out_of_room(&self) -> bool {
+        self.is_out_of_room
     }
 
     /// Before the first agent is called, a machine that fails is a refusal.

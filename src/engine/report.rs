@@ -31,6 +31,8 @@ pub enum Class {
     Empty,
     /// Its program could not be started.
     Missing,
+    /// Nothing is left of the room on the disk that there was when it began.
+    DiskFull,
 }
 
 /// What an agent reports to have used.

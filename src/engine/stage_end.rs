@@ -40,6 +40,7 @@ fn agent_failed(stage: &str, agent: &AgentName, report: Failed) -> Step {
             After::Fail { reason: says("ran out of context: the task may be too large, split it") }
         }
         Class::TimedOut => After::Fail { reason: says("did not end in time") },
+        Class::DiskFull => After::Fail { reason: says("filled the disk") },
         Class::Idle => After::Fail { reason: says("was silent for too long") },
         Class::Empty | Class::Ok => After::Fail { reason: says("ended without an answer") },
         Class::Crashed => After::Fail {

@@ -15,5 +15,6 @@ mod owner;
 pub mod paths;
 pub mod process;
 pub mod prompts;
+pub mod reserve;
 pub mod tx;
 pub mod world;

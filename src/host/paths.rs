@@ -165,6 +165,8 @@ impl Layout {
         debug_log = "debug.log",
         /// Asks the running process to end after the attempt in hand.
         stop_request = "stop",
+        /// Room that is set aside for undoing an attempt on a full disk.
+        reserve = "reserve",
         /// What git sees of all this.
         gitignore = ".gitignore",
     }

@@ -31,6 +31,7 @@ use crate::host::lock::{Lock, Owner};
 use crate::host::log;
 use crate::host::paths::{self, Layout, PathError};
 use crate::host::process::{self, Cancel};
+use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
@@ -83,7 +84,12 @@ pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result
     layout.ensure()?;
     debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
-    signals.block_on(async |cancel| work(site, args, &layout, config, cancel).await)
+    let done = signals.block_on(async |cancel| work(site, args, &layout, config, cancel).await);
+    if done.as_ref().is_err_and(Failure::is_out_of_room) {
+        // The next process settles what is open in it.
+        drop(Reserve::new(layout.reserve()).release());
+    }
+    done
 }
 
 fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
@@ -192,6 +198,7 @@ async fn drive(
             Outcome::Paused(paused) => paused,
         };
         if !args.wait {
+            driver.world.release_room()?;
             tell_pause(&paused);
             return Ok(Exit::RateLimited);
         }
@@ -215,6 +222,8 @@ fn end(
     charter: &Charter,
     ended: &RunEnded,
 ) -> Result<Exit, Failure> {
+    // A disk that is full must not lack what is remembered of the log.
+    driver.world.release_room()?;
     let tip = driver.log.tip().get();
     let head = format!("{} {}\n", tip.seq, tip.proof);
     driver.world.git().anchor(head.as_bytes())?;
@@ -231,6 +240,7 @@ fn begin(
     driver: &mut HostDriver,
 ) -> Result<(Charter, News), Failure> {
     let parsed = read_backlog(site, driver)?;
+    driver.world.try_out(&clock::new_run_id(clock::now()))?;
     let charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if !site.global.quiet {

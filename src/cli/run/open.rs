@@ -22,6 +22,7 @@ use crate::host::objects::Objects;
 use crate::host::paths::Layout;
 use crate::host::process::{Cancel, find_program};
 use crate::host::prompts::Prompts;
+use crate::host::reserve::Reserve;
 use crate::host::tx::{Opened as OpenedTx, Tx};
 use crate::host::world::{BacklogFile, HostLog, HostWorld, Parts, SystemClock};
 use crate::ui::reporter::Reporter;
@@ -52,6 +53,7 @@ pub(super) fn open(
 ) -> Result<Opened, Failure> {
     let mut notes = vec![];
     sweep(layout)?;
+    Reserve::new(layout.reserve()).release_if_short()?;
     let OpenedTx { tx, memory, note } = Tx::open(&layout.tx())?;
     notes.extend(note);
     let mut reader = Reader::open(&layout.events())?;

@@ -17,28 +17,43 @@ use super::mirror::{Dir, File, Name, Node, join, repo_path};
 use super::rollback::Restored;
 use super::worktree::Git;
 
+/// How far a restorer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// To the target and nothing else.
+    Exactly,
+    /// Puts back what is missing or altered, and leaves what is new.
+    Mend,
+    /// Removes what is new or altered and puts nothing back: it only makes room.
+    Clear,
+}
+
 /// Brings a work tree back.
 pub(super) struct Restorer<'a> {
     git: &'a Git,
     path: Vec<u8>,
-    /// Whether what the target does not have stays.
-    keeps_new: bool,
+    task: Task,
     done: Restored,
 }
 
 impl<'a> Restorer<'a> {
     /// Makes the work tree, which is `now`, equal to `target`.
     pub(super) fn run(git: &'a Git, target: &Dir, now: &Dir) -> Result<Restored, GitError> {
-        Self::start(git, target, now, false)
+        Self::start(git, target, now, Task::Exactly)
     }
 
     /// Puts back what is missing or altered, and leaves what is new.
     pub(super) fn mend(git: &'a Git, target: &Dir, now: &Dir) -> Result<Restored, GitError> {
-        Self::start(git, target, now, true)
+        Self::start(git, target, now, Task::Mend)
     }
 
-    fn start(git: &'a Git, target: &Dir, now: &Dir, keeps_new: bool) -> Result<Restored, GitError> {
-        let mut restorer = Self { git, path: Vec::new(), keeps_new, done: Restored::default() };
+    /// Removes what the target does not have as it is, so that there is room to put the rest back.
+    pub(super) fn clear(git: &'a Git, target: &Dir, now: &Dir) -> Result<Restored, GitError> {
+        Self::start(git, target, now, Task::Clear)
+    }
+
+    fn start(git: &'a Git, target: &Dir, now: &Dir, task: Task) -> Result<Restored, GitError> {
+        let mut restorer = Self { git, path: Vec::new(), task, done: Restored::default() };
         let top = disk::open_dir(git.root(), b".").map_err(restorer.failed("open"))?;
         restorer.directory(&top, target, Some(now))?;
         Ok(restorer.done)
@@ -57,7 +72,7 @@ impl<'a> Restorer<'a> {
         for name in names {
             let is = now.and_then(|dir| dir.nodes.get(name));
             let wanted = target.nodes.get(name);
-            if unchanged(wanted, is) || (wanted.is_none() && self.keeps_new) {
+            if unchanged(wanted, is) || (wanted.is_none() && self.task == Task::Mend) {
                 continue;
             }
             if !changes {
@@ -66,12 +81,13 @@ impl<'a> Restorer<'a> {
             }
             let length = join(&mut self.path, name);
             match wanted {
+                Some(wanted) if self.task == Task::Clear => self.clear_one(fd, name, wanted, is)?,
                 Some(wanted) => self.bring_back(fd, name, wanted, is)?,
                 None => self.take_away(fd, name, is)?,
             }
             self.path.truncate(length);
         }
-        if now.is_some_and(|now| now.has_git) && !target.has_git && !self.keeps_new {
+        if now.is_some_and(|now| now.has_git) && !target.has_git && self.task != Task::Mend {
             self.make_writable(fd)?;
             disk::remove(fd.as_fd(), b".git").map_err(self.failed("remove the repository in"))?;
             self.removed_below(b".git");
@@ -115,6 +131,26 @@ impl<'a> Restorer<'a> {
                 self.done.left.push(repo_path(&self.path));
                 Ok(())
             }
+        }
+    }
+
+    /// A file that will be written anew, or a directory with such files in it.
+    fn clear_one(
+        &mut self,
+        fd: &OwnedFd,
+        name: &[u8],
+        wanted: &Node,
+        is: Option<&Node>,
+    ) -> Result<(), GitError> {
+        match (wanted, is) {
+            (Node::File(wanted), Some(Node::File(is))) if is.raw != wanted.raw => {
+                self.remove(fd, name)
+            }
+            (Node::Dir(wanted), Some(Node::Dir(is))) => {
+                let opened = disk::force_open_dir(fd.as_fd(), name).map_err(self.failed("open"))?;
+                self.directory(&opened, wanted, Some(is))
+            }
+            _ => Ok(()),
         }
     }
 

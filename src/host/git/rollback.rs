@@ -13,6 +13,7 @@ use super::snapshot::Snapshot;
 use super::tracked::Tracked;
 use super::worktree::{Git, Sight};
 use crate::engine::id::RepoPath;
+use crate::host::reserve::is_out_of_room;
 
 /// What it took to bring the work tree back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +37,13 @@ impl Git {
     /// `.git` is gone, something cannot be written, or in the end the work tree does not equal the
     /// snapshot.
     pub fn rollback(&mut self, snapshot: &Snapshot) -> Result<Restored, GitError> {
-        let rescued = self.guard(snapshot)?;
+        let rescued = match self.guard(snapshot) {
+            Err(error) if is_out_of_room(&error) => {
+                self.clear(&snapshot.top, &snapshot.tracked, &snapshot.rules)?;
+                self.guard(snapshot)?
+            }
+            rescued => rescued?,
+        };
         let restored = self.restore(&snapshot.top, &snapshot.tracked, &snapshot.rules)?;
         Ok(Restored { rescued, ..restored })
     }
@@ -74,6 +81,25 @@ impl Git {
         Ok(Restored { rescued, ..restored })
     }
 
+    /// What took the room is what the attempt made: that goes before anything is written.
+    fn clear(
+        &mut self,
+        target: &Arc<Dir>,
+        tracked: &Tracked,
+        rules: &Rules,
+    ) -> Result<Restored, GitError> {
+        let sight = Sight {
+            tracked,
+            depth: Depth::Compare,
+            access: Access::Force,
+            caches: Caches::Seen,
+            reference: Some(target),
+            rules: Some(rules),
+        };
+        let now = self.look(&sight)?;
+        Restorer::clear(self, target, &now)
+    }
+
     fn restore(
         &mut self,
         target: &Arc<Dir>,
@@ -95,7 +121,16 @@ impl Git {
             self.fresh = Some(everything);
             return Ok(Restored::default());
         }
-        let restored = Restorer::run(self, target, &now)?;
+        let restored = match Restorer::run(self, target, &now) {
+            Err(error) if is_out_of_room(&error) => {
+                let cleared = self.clear(target, tracked, rules)?;
+                let now = self.look(&sight)?;
+                let mut restored = Restorer::run(self, target, &now)?;
+                restored.removed.extend(cleared.removed);
+                restored
+            }
+            restored => restored?,
+        };
         sight.depth = everything;
         let after = self.look(&sight)?;
         let mut paths: Vec<RepoPath> =

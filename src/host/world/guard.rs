@@ -51,7 +51,7 @@ enum Watch {
 /// The top of the state directory, entry by entry.
 fn watch(name: &str) -> Watch {
     match name {
-        "events.jsonl" | "lock" | "debug.log" | "stop" => Watch::Nothing,
+        "events.jsonl" | "lock" | "debug.log" | "stop" | "reserve" => Watch::Nothing,
         "objects" | "tx" | "evidence" | "reports" => Watch::Listing,
         _ => Watch::Content,
     }

@@ -19,6 +19,7 @@ use crate::host::objects::Objects;
 use crate::host::paths::Layout;
 use crate::host::process::{Cancel, RUN_VARIABLE};
 use crate::host::prompts::Prompts;
+use crate::host::reserve::{Reserve, Room};
 use crate::host::tx::Tx;
 
 /// How many paths an event names. A change of more cannot be judged, and is not read by anybody.
@@ -73,6 +74,10 @@ pub struct HostWorld {
     guard: Guard,
     is_recovering: bool,
     pub(super) holds_requests: bool,
+    pub(super) reserve: Reserve,
+    pub(super) room: Room,
+    /// What the stage in hand was found to have changed in the state directory.
+    pub(super) state_changes: Option<Vec<String>>,
 }
 
 impl HostWorld {
@@ -81,6 +86,9 @@ impl HostWorld {
         Self {
             objects: Objects::new(parts.layout.objects()),
             guard: Guard::new(parts.layout.state()),
+            reserve: Reserve::new(parts.layout.reserve()),
+            room: Room::default(),
+            state_changes: None,
             layout: parts.layout,
             git: parts.git,
             backlog: parts.backlog,
@@ -164,6 +172,7 @@ impl HostWorld {
     }
 
     pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
+        self.state_changes = None;
         let evidence = self.layout.evidence_of(self.loop_number.into());
         self.guard.capture(&evidence)
     }
@@ -193,6 +202,7 @@ impl HostWorld {
             }
             self.lock.retake()?;
         }
+        self.state_changes = Some(changed.clone());
         Ok(changed)
     }
 

@@ -8,6 +8,7 @@
 //! | `briefing` | what they are told |
 //! | `record` | what people can read about an attempt afterwards |
 //! | `guard`, `backlog_file` | what belongs to us and is put back |
+//! | `full` | what becomes of a stage that fills the disk |
 //! | `cut_short` | what is kept of a stage that was cut short |
 //! | `host_log` | the log, as the loop sees it |
 
@@ -15,6 +16,7 @@ mod backlog_file;
 mod briefing;
 mod cut_short;
 mod error;
+mod full;
 mod guard;
 mod host_log;
 mod host_world;

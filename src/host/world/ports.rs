@@ -59,6 +59,7 @@ impl World for HostWorld {
     type Error = WorldError;
 
     fn select(&mut self, ask: AskSelect<'_>) -> Result<Taken, WorldError> {
+        self.make_room()?;
         self.loop_number = ask.loop_number;
         self.frozen = None;
         let label = format!("looper: before task {}, attempt {}", ask.task.id, ask.attempt);
@@ -100,17 +101,19 @@ impl World for HostWorld {
         call: &StageStarted,
     ) -> Result<Reply<ImplementFinished>, WorldError> {
         let prompt = self.implementer_prompt(ask)?;
-        let called = got!(self.call(ask, call, Stage::Implement, &prompt).await?);
+        let mut called = got!(self.call(ask, call, Stage::Implement, &prompt).await?);
         // The change's critic must not find the implementer's words: they are written in the end.
         self.summary = called.message.as_ref().map(|message| message.text.clone());
         let mut change = NoChange::default();
         if matches!(called.class, Class::Ok | Class::Empty) {
-            let snapshot = self.snapshot(&ask.attempt.snapshot)?;
-            let frozen = self.git.freeze(&snapshot)?;
-            // What the candidate does not hold must not help the verify commands.
-            self.git.clean_to(&snapshot, &frozen)?;
-            change = self.record_change(ask, &snapshot, &frozen)?;
-            self.frozen = Some(frozen);
+            match self.freeze(ask) {
+                Ok(frozen) => change = frozen,
+                Err(error) if self.was_filled(&error) => {
+                    self.reserve.release()?;
+                    called.class = Class::DiskFull;
+                }
+                Err(error) => return Err(error),
+            }
         }
         let mut own = finished!(ImplementFinished, call, called, {
             tree: change.tree,
@@ -136,7 +139,11 @@ impl World for HostWorld {
             unreachable!("BUG: only a frozen change is verified")
         };
         let tree = change.tree.as_ref().expect("only a frozen change is verified");
-        let finished = got!(self.run_verify(ask, call, tree, snapshot.dirty).await?);
+        self.make_room()?;
+        let finished = match self.run_verify(ask, call, tree, snapshot.dirty).await {
+            Err(error) if self.was_filled(&error) => self.verify_filled(call)?,
+            reply => got!(reply?),
+        };
         self.record_verify(ask, &finished)?;
         if !ask.charter.policy.stages.contains(&Stage::ImplCritique) {
             self.tidy_up()?;

@@ -128,6 +128,17 @@ impl HostWorld {
         Ok(self.evidence_dir()?.document(Document::ImplSummary, summary.as_bytes())?)
     }
 
+    /// Freezes what the implementer left, and records it.
+    pub(super) fn freeze(&mut self, ask: Ask<'_>) -> Result<NoChange, WorldError> {
+        let snapshot = self.snapshot(&ask.attempt.snapshot)?;
+        let frozen = self.git.freeze(&snapshot)?;
+        // What the candidate does not hold must not help the verify commands.
+        self.git.clean_to(&snapshot, &frozen)?;
+        let change = self.record_change(ask, &snapshot, &frozen)?;
+        self.frozen = Some(frozen);
+        Ok(change)
+    }
+
     /// What the event says about a frozen change, and what people can read about it.
     pub(super) fn record_change(
         &mut self,

@@ -64,6 +64,22 @@ impl HostWorld {
         stage: Stage,
         prompt: &str,
     ) -> Result<Reply<Called>, WorldError> {
+        self.make_room()?;
+        match self.call_agent(ask, call, stage, prompt).await {
+            Err(error) if self.was_filled(&error) => {
+                self.filled(ask, call, stage, prompt).map(Reply::Got)
+            }
+            called => called,
+        }
+    }
+
+    async fn call_agent(
+        &mut self,
+        ask: Ask<'_>,
+        call: &StageStarted,
+        stage: Stage,
+        prompt: &str,
+    ) -> Result<Reply<Called>, WorldError> {
         let terms = ask.charter.agents.get(&call.agent);
         let terms =
             terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?.clone();
@@ -207,7 +223,7 @@ fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended) -> Result<Answer, Wo
     Ok(agents::read(format, &evidence)?)
 }
 
-fn missing(prompt: ObjectId, terms: &AgentTerms) -> Called {
+pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms) -> Called {
     Called {
         model: terms.model.clone(),
         exit_code: None,

@@ -3,6 +3,7 @@
 mod agents;
 mod between_runs;
 mod dirty;
+mod full_disk;
 mod gates;
 mod old_bugs;
 mod out_of_turn;

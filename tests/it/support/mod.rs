@@ -6,6 +6,7 @@
 mod backlog;
 mod log;
 mod manifest;
+pub(crate) mod namespace;
 mod orphans;
 mod project;
 mod run;

@@ -82,14 +82,19 @@ impl Project {
     /// A project with one commit and the scripted agent in every role.
     pub(crate) fn new() -> Self {
         let project = Self::bare();
-        project.git(&["init", "-q"]);
-        project.write("README.md", "A project.\n");
-        project.write("src/kept.txt", "kept\n");
-        project.write(".gitignore", "/ignored/\n*.log\n");
-        project.commit("first");
-        project.config("");
-        project.script(&[]);
+        project.furnish();
         project
+    }
+
+    /// Makes the first commit, and puts the scripted agent into every role.
+    pub(crate) fn furnish(&self) {
+        self.git(&["init", "-q"]);
+        self.write("README.md", "A project.\n");
+        self.write("src/kept.txt", "kept\n");
+        self.write(".gitignore", "/ignored/\n*.log\n");
+        self.commit("first");
+        self.config("");
+        self.script(&[]);
     }
 
     /// A project with a backlog and an agent that knows what to do.
@@ -159,6 +164,11 @@ impl Project {
 
     pub(crate) fn backlog(&self, tasks: &[TaskText]) {
         self.write(".looper/backlog.md", backlog::text(tasks));
+    }
+
+    /// What a backlog of these tasks says.
+    pub(crate) fn backlog_text(tasks: &[TaskText]) -> String {
+        backlog::text(tasks)
     }
 
     /// Changes the backlog as a person would.
