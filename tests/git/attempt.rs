@@ -224,6 +224,23 @@ fn an_ignored_file_in_a_directory_that_was_empty_stays() {
     pretty_equal(&before, &fixture.manifest());
 }
 
+/// Such a directory is in no tree of git's, but it was there, and a build may need it.
+#[rstest]
+#[case::its_files_deleted(|it: &Fixture| it.remove("logs/deep/x.log"))]
+#[case::deleted(|it: &Fixture| it.remove("logs"))]
+#[case::its_mode_changed(|it: &Fixture| { it.remove("logs/deep/x.log"); it.chmod("logs/deep", 0o700); })]
+#[case::a_file_in_its_place(|it: &Fixture| { it.remove("logs"); it.write("logs", "x"); })]
+fn a_directory_of_ignored_files_is_brought_back_without_them(#[case] edit: Edit) {
+    let fixture = Fixture::new();
+    fixture.write("logs/deep/x.log", "x");
+    let mut before = fixture.manifest();
+    let mut git = fixture.open();
+    let (snapshot, _) = attempt(&fixture, &mut git, edit);
+    git.rollback(&snapshot).unwrap();
+    before.remove("file logs/deep/x.log");
+    pretty_equal(&before, &fixture.manifest());
+}
+
 #[test]
 fn byproducts_of_verify_go_and_what_it_altered_comes_back() {
     let fixture = Fixture::new();

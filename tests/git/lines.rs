@@ -135,3 +135,15 @@ fn a_fresh_checkout_is_what_a_clone_has() {
     let mode = |path: &str| out.join(path).metadata().unwrap().permissions().mode();
     assert_eq!((mode("bin/run") & 0o100, mode("lf.txt") & 0o100), (0o100, 0));
 }
+
+#[test]
+fn a_binary_file_that_becomes_text_is_stored_as_git_would() {
+    let fixture = Fixture::empty();
+    fixture.git(&["config", "core.autocrlf", "true"]);
+    fixture.write("a", b"\0\r\n");
+    fixture.commit_all("binary");
+    settle();
+    let mut git = fixture.open();
+    let (_, frozen) = attempt(&fixture, &mut git, |it| it.write("a", "one\r\ntwo\r\n"));
+    assert_eq!(frozen.tree.as_str(), fixture.tree_by_git());
+}

@@ -3,11 +3,13 @@
 
 mod attempt;
 mod commit;
+mod edits;
 mod guard;
 mod kinds;
 mod lines;
 mod preflight;
 mod property;
 mod recovery;
+mod rollback;
 mod scan;
 mod support;

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 
 use looper::engine::id::{RepoPath, TreeId};
 use looper::host::git::{Frozen, Git, Prepared, Snapshot, When};
@@ -19,6 +22,11 @@ pub(crate) struct Fixture {
 
 /// Everything a person could see, by path and a few other names.
 pub(crate) type Manifest = BTreeMap<String, String>;
+
+/// Who commits, and that nothing of the machine's own configuration counts.
+const CONFIG: &str = "[user]\n\tname = Ada\n\temail = ada@example.org\n[commit]\n\tgpgsign = false\n\
+                      [core]\n\tautocrlf = false\n\texcludesFile = /dev/null\n\
+                      \tattributesFile = /dev/null\n";
 
 pub(crate) const WHEN: When = When { seconds: 1_700_000_000, offset_minutes: 60 };
 
@@ -39,20 +47,27 @@ impl Fixture {
     pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("project");
-        fs::create_dir(&root).unwrap();
-        let fixture = Self { dir, root };
-        fixture.git(&["init", "-q", "--template=", "-b", "main"]);
-        for (key, value) in [
-            ("user.name", "Ada"),
-            ("user.email", "ada@example.org"),
-            ("commit.gpgsign", "false"),
-            ("core.autocrlf", "false"),
-            ("core.excludesFile", "/dev/null"),
-            ("core.attributesFile", "/dev/null"),
-        ] {
-            fixture.git(&["config", key, value]);
-        }
+        Self { dir, root }.begun("project")
+    }
+
+    /// An empty branch in a work tree that is linked to a repository elsewhere.
+    pub(crate) fn linked() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("project");
+        let fixture = Self { dir, root }.begun("main");
+        let at = fixture.dir.path().join("main");
+        fixture.git_at(&at, &["commit", "-q", "--allow-empty", "-m", "elsewhere"]);
+        fixture.git_at(&at, &["worktree", "add", "-q", "-b", "linked", "../project"]);
         fixture
+    }
+
+    fn begun(self, name: &str) -> Self {
+        let at = self.dir.path().join(name);
+        fs::create_dir(&at).unwrap();
+        self.git_at(&at, &["init", "-q", "--template=", "-b", "main"]);
+        let mut config = fs::OpenOptions::new().append(true).open(at.join(".git/config")).unwrap();
+        config.write_all(CONFIG.as_bytes()).unwrap();
+        self
     }
 
     /// A repository with a few files in one commit.
@@ -78,8 +93,13 @@ impl Fixture {
     }
 
     pub(crate) fn run(&self, at: &Path, args: &[&str]) -> Output {
-        Command::new("git")
-            .args(args)
+        self.command(at).args(args).output().unwrap()
+    }
+
+    /// The git program, which sees nothing of the machine it is on.
+    pub(crate) fn command(&self, at: &Path) -> Command {
+        let mut command = Command::new("git");
+        command
             .current_dir(at)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
@@ -87,9 +107,8 @@ impl Fixture {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_DATE", "1600000000 +0000")
-            .env("GIT_COMMITTER_DATE", "1600000000 +0000")
-            .output()
-            .unwrap()
+            .env("GIT_COMMITTER_DATE", "1600000000 +0000");
+        command
     }
 
     /// Runs git and returns what it prints, without the last newline.
@@ -190,34 +209,19 @@ impl Fixture {
     pub(crate) fn manifest(&self) -> Manifest {
         let mut all = BTreeMap::new();
         walk(&self.root, &self.root, &mut all);
+        all.extend(self.references());
+        all
+    }
+
+    /// Staged entries, HEAD and refs.
+    pub(crate) fn references(&self) -> Manifest {
+        let mut all = BTreeMap::new();
         let index = self.git(&["ls-files", "--stage", "-v"]);
         all.insert("index".to_owned(), index);
         all.insert("HEAD".to_owned(), self.git(&["rev-parse", "--symbolic-full-name", "HEAD"]));
         let refs = self.git(&["for-each-ref", "refs/heads", "refs/tags", "refs/stash"]);
         all.insert("refs".to_owned(), refs);
         all
-    }
-
-    pub(crate) fn was_not_there(&self, path: &Path, before: &Manifest) -> bool {
-        let name = path.strip_prefix(&self.root).unwrap().as_os_str().as_bytes().escape_ascii();
-        !before.contains_key(&format!("file {name}"))
-    }
-
-    /// Every directory of the work tree, outer ones first.
-    pub(crate) fn directories(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut next = vec![self.root.clone()];
-        while let Some(dir) = next.pop() {
-            for entry in fs::read_dir(&dir).unwrap() {
-                let path = entry.unwrap().path();
-                let is_dir = path.symlink_metadata().unwrap().is_dir();
-                if is_dir && path != self.root.join(".git") {
-                    found.push(path.clone());
-                    next.push(path);
-                }
-            }
-        }
-        found
     }
 
     pub(crate) fn fsck(&self) {
@@ -254,6 +258,16 @@ fn walk(root: &Path, dir: &Path, all: &mut Manifest) {
         };
         all.insert(format!("file {name}"), what);
     }
+}
+
+/// How many cases a property is tried with. The same ones each time, unless somebody asks for more.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if asked {
+        return config;
+    }
+    ProptestConfig { cases: count, rng_seed: RngSeed::Fixed(1), ..config }
 }
 
 /// Lets the clock of the file system get past every stamp, so that stamps can vouch for files.

@@ -230,9 +230,10 @@ impl Walk<'_> {
             ignored,
         };
         let (dir, hides) = self.directory(&fd, &names, around, depth + 1)?;
-        // A directory that exists for the sake of ignored files is as ignored as they are, unless
-        // it was there before they were.
-        if hides && dir.nodes.is_empty() && !dir.has_git && reference.is_none() {
+        // A directory that an attempt made for the sake of ignored files stays as they do. One that
+        // was there before is brought back like any other.
+        let is_new = self.request.reference.is_some() && reference.is_none();
+        if hides && dir.nodes.is_empty() && !dir.has_git && is_new {
             return Ok(Seen::Hidden);
         }
         Ok(Seen::Node(Node::Dir(dir)))
