@@ -11,6 +11,10 @@ use crate::engine::report::{Class, Usage};
 /// A longer line is passed over: no frame that matters is that long.
 pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
 
+/// A frame of more values is passed over: each takes a hundred times what it takes in the line, and
+/// no frame that matters has that many.
+const VALUES_MAX: usize = 1 << 14;
+
 /// A longer message is cut.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
@@ -84,6 +88,9 @@ impl Reading {
     }
 
     fn take(&mut self, line: &[u8], dialect: &mut dyn Dialect) {
+        if holds_more_values_than(VALUES_MAX, line) {
+            return self.name_unknown("a frame of more than 16384 values");
+        }
         let Ok(frame) = serde_json::from_slice::<Value>(line) else {
             return self.name_unknown("a line that is not JSON");
         };
@@ -195,6 +202,21 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// Whether a line of JSON holds so many values, counted by what stands between them.
+fn holds_more_values_than(max: usize, line: &[u8]) -> bool {
+    let (mut count, mut in_text, mut escaped) = (0, false, false);
+    for byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count > max
+}
+
 /// A number of tokens in a frame.
 pub(super) fn tokens(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
@@ -258,6 +280,26 @@ mod tests {
         let reading = Reading::of(lines.as_bytes(), &mut Numbers(Vec::new())).unwrap();
         assert_eq!(reading.unknown.len(), UNKNOWN_MAX);
         assert!(reading.unknown.iter().all(|name| name.len() <= UNKNOWN_BYTES_MAX));
+    }
+
+    /// Each of these values takes some 600 bytes of memory.
+    #[test]
+    fn a_frame_of_many_values_is_passed_over() {
+        let many = |count: usize| {
+            let values = vec![r#"{"":0}"#; count].join(",");
+            format!("{{\"type\":\"n\",\"n\":1,\"x\":[{values}]}}\n")
+        };
+        let words = "[,{\\\"".repeat(VALUES_MAX);
+        let input = format!(
+            "{}{}{{\"type\":\"n\",\"n\":2,\"x\":\"{words}\"}}\n",
+            many(VALUES_MAX / 2 - 2),
+            many(VALUES_MAX),
+        );
+        let mut numbers = Numbers(Vec::new());
+        let reading = Reading::of(input.as_bytes(), &mut numbers).unwrap();
+        assert_eq!(numbers.0, [1, 2]);
+        let unknown: Vec<&str> = reading.unknown.iter().map(String::as_str).collect();
+        assert_eq!(unknown, ["a frame of more than 16384 values"]);
     }
 
     #[rstest]
