@@ -8,6 +8,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::mirror::Stamp;
 use super::oid::{Entry, Oid};
+use crate::engine::id::RepoPath;
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +127,10 @@ impl Index {
             entries.push(entry);
         }
         reader.extensions()?;
+        // Whoever writes this file may be an agent, and what follows trusts its paths.
+        if entries.iter().any(|entry| RepoPath::new(&*entry.path).is_err()) {
+            return Err(Fault::Damaged("an entry leads out of the work tree"));
+        }
         let ordered = entries
             .windows(2)
             .all(|pair| (&pair[0].path, pair[0].stage) < (&pair[1].path, pair[1].stage));
@@ -314,5 +319,22 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_leads_out_of_the_work_tree_is_damage() {
+        for (path, is_good) in
+            [("a/b", true), ("../b", false), ("/b", false), ("a//b", false), ("", false)]
+        {
+            let entry = Entry { mode: 0o100_644, oid: Oid::EMPTY_TREE };
+            let entries = vec![IndexEntry::new(path.as_bytes(), entry, Stat::default())];
+            let read = Index::parse(&Index { entries }.encode());
+            assert_eq!(read.is_ok(), is_good, "{path}");
+        }
     }
 }

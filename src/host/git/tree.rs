@@ -41,7 +41,10 @@ fn decode(mut bytes: &[u8]) -> Option<Entries> {
             return None;
         }
         let oid = Oid(bytes.get(nul + 1..nul + 21)?.try_into().ok()?);
-        entries.insert(name.into(), Entry { mode: canonical(mode), oid });
+        // Of two entries with one name, only one could be judged.
+        if entries.insert(name.into(), Entry { mode: canonical(mode), oid }).is_some() {
+            return None;
+        }
         bytes = &bytes[nul + 21..];
     }
     Some(entries)
@@ -296,6 +299,13 @@ mod tests {
         let edits: Edits = names.iter().map(|path| (path.as_bytes().to_vec(), one)).collect();
         let tree = edit(&repo, Oid::EMPTY_TREE, &edits).unwrap();
         assert_eq!(paths(&repo, tree), ["a-b", "a.b", "a/b", "ab"]);
+    }
+
+    #[test]
+    fn a_name_that_stands_there_twice_is_damage() {
+        let entry = [b"100644 a\0".as_slice(), &[1; 20]].concat();
+        assert!(decode(&entry).is_some());
+        assert!(decode(&entry.repeat(2)).is_none());
     }
 
     #[test]
