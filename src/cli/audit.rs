@@ -60,25 +60,36 @@ pub(super) fn objects(layout: &Layout, wanted: &Wanted) -> Result<ObjectsReport,
     Ok(audit::check_objects(&Objects::new(layout.objects()), wanted)?)
 }
 
-/// Refuses to go on with a log that lacks what a commit of this work tree rests on: one that leads
-/// to `tip`, or else to HEAD.
+/// What is known about the end of a log beside the log.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The last event that the transaction or `refs/looper/log` remembers.
+    pub(super) witnessed: Seq,
+    /// The commit that is known to be the last one that can be ours; else it is HEAD.
+    pub(super) tip: Option<CommitId>,
+}
+
+/// Refuses to go on with a log that lacks what a commit of this work tree rests on, or that tells
+/// of a commit at its end that nobody else has heard of.
 pub(super) fn refuse_lost(
     git: &Git,
     ledger: &Ledger,
     log: &Path,
-    tip: Option<&CommitId>,
+    known: &Known,
 ) -> Result<(), Failure> {
-    match audit::check_head(git, ledger, tip)? {
-        None => Ok(()),
-        Some(loss) => {
-            let lost = LogError::Lost { path: log.to_owned(), loss: Box::new(loss) };
-            Err(Failure::from(lost).help(
-                "restore the log from a backup and keep this file; without one, go on in a fresh \
-                 clone. If another clone made that commit, fetch the branch it comes from, so \
-                 that git knows. `looper replay --check-git` tells more",
-            ))
-        }
+    if let Some(loss) = audit::check_head(git, ledger, known.tip.as_ref())? {
+        let lost = LogError::Lost { path: log.to_owned(), loss: Box::new(loss) };
+        return Err(Failure::from(lost).help(
+            "restore the log from a backup and keep this file; without one, go on in a fresh \
+             clone. If another clone made that commit, fetch the branch it comes from, so that \
+             git knows. `looper replay --check-git` tells more",
+        ));
     }
+    if !audit::is_end_doubtful(git, ledger, known.witnessed)? {
+        return Ok(());
+    }
+    let before = Before::new(git, Some(known.witnessed))?;
+    contradiction(log, &before.compare(ledger)?).map_or(Ok(()), Err)
 }
 
 /// Whether log and repository contradict each other.

@@ -1,10 +1,11 @@
 //! A person's decision about one task, recorded outside a run.
 
+use super::audit::{self, Known};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::run::write_pending;
 use super::site::{Site, anchor, fold_proved, task_id};
-use super::{audit, tell};
+use super::tell;
 use crate::backlog::{Backlog, Entry};
 use crate::engine::event::{Event, EventKind, FORMAT};
 use crate::engine::fold::fold;
@@ -95,7 +96,9 @@ fn read_log(layout: &Layout) -> Result<(State, Reader), Failure> {
     let mut reader = Reader::open(&layout.events())?;
     // A project that is no repository any more can still be decided about.
     let git = Git::open(layout.project(), &[]).ok();
+    let mut known = Known::default();
     if let Some((seq, proof)) = git.as_ref().map(anchor).transpose()?.flatten() {
+        known.witnessed = seq;
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
     let mut ledger = Ledger::default();
@@ -103,7 +106,7 @@ fn read_log(layout: &Layout) -> Result<(State, Reader), Failure> {
         ledger.note(event, proof);
     })?;
     if let Some(git) = git {
-        audit::refuse_lost(&git, &ledger, reader.path(), None)?;
+        audit::refuse_lost(&git, &ledger, reader.path(), &known)?;
     }
     Ok((state, reader))
 }

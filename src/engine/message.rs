@@ -19,6 +19,9 @@ pub fn commit_message(task: &Task, run: &RunId, judged: Seq, proof: Proof) -> St
     )
 }
 
+/// What git adds to the trailers of a commit that a person picks.
+const PICKED: &str = "(cherry picked from commit ";
+
 /// What one block of trailers claims. What is missing or makes no sense is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trailers {
@@ -37,7 +40,8 @@ pub struct Trailers {
 pub fn trailers(message: &str) -> Vec<Trailers> {
     let mut blocks = vec![];
     for paragraph in message.split("\n\n") {
-        let lines = || paragraph.lines().filter(|line| !line.is_empty());
+        let is_told = |line: &&str| !line.is_empty() && !line.starts_with(PICKED);
+        let lines = || paragraph.lines().filter(is_told);
         if lines().all(|line| token(line).is_some()) {
             lines().filter_map(token).for_each(|pair| note(&mut blocks, pair));
         }
@@ -117,6 +121,10 @@ mod tests {
     #[case::ours(format!("Task 1: a\n\n{}", block("r", "1", 9)), vec![claims("r", "1", 9)])]
     #[case::signed_by_a_person(
         format!("a\n\n{}Signed-off-by: Ada <a@example.org>\n", block("r", "1", 9)),
+        vec![claims("r", "1", 9)]
+    )]
+    #[case::picked_by_a_person(
+        format!("a\n\n{}(cherry picked from commit 1234)\n", block("r", "1", 9)),
         vec![claims("r", "1", 9)]
     )]
     #[case::squashed(

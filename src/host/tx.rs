@@ -102,6 +102,8 @@ pub struct Opened<T> {
     pub memory: Option<Memory<T>>,
     /// What had to be put aside, in words for a person.
     pub note: Option<String>,
+    /// Why it had to be.
+    pub why: Option<String>,
 }
 
 /// The transaction of the run in hand. Needs the lock of the state directory.
@@ -180,7 +182,7 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
         let mut tx = Self { dir: dir_of, store: None, durable: None, record: PhantomData };
         let found = match fs::symlink_metadata(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Opened { tx, memory: None, note: None });
+                return Ok(Opened { tx, memory: None, note: None, why: None });
             }
             Err(source) => return Err(FileError::io("look at", dir, source).into()),
             Ok(metadata) if !metadata.is_dir() => Err(Refusal::Broken("no directory".to_owned())),
@@ -190,7 +192,7 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
             Ok((store, bytes)) => match bytes.as_deref().map(serde_json::from_slice).transpose() {
                 Ok(memory) => {
                     tx.store = Some(store);
-                    return Ok(Opened { tx, memory, note: None });
+                    return Ok(Opened { tx, memory, note: None, why: None });
                 }
                 Err(error) => format!("its record cannot be read ({error})"),
             },
@@ -200,7 +202,7 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
         let aside = move_aside(dir)?;
         let (dir, aside) = (dir.display(), aside.display());
         let note = format!("{dir} was unusable: {why}; it is now {aside}, the log is the truth");
-        Ok(Opened { tx, memory: None, note: Some(note) })
+        Ok(Opened { tx, memory: None, note: Some(note), why: Some(why) })
     }
 
     /// Remembers what is open, or that nothing is, together with where the log ends. When this

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::settle::Settled;
 use super::{HostDriver, Told};
 use crate::backlog::news;
-use crate::cli::audit;
+use crate::cli::audit::{self, Known};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, anchor, excluded, fold_proved};
@@ -54,11 +54,13 @@ pub(super) fn open(
     let mut notes = vec![];
     sweep(layout)?;
     Reserve::new(layout.reserve()).release_if_short()?;
-    let OpenedTx { tx, memory, note } = Tx::open(&layout.tx())?;
+    let OpenedTx { tx, memory, note, .. } = Tx::open(&layout.tx())?;
     notes.extend(note);
     let mut reader = Reader::open(&layout.events())?;
+    let mut known = Known::default();
     if let Some(memory) = &memory {
         let anchor = memory.anchor;
+        known.witnessed = anchor.seq;
         reader = reader.expecting("the transaction", anchor.seq, anchor.proof);
     }
     // The repository may be in a state that is refused: what it remembers of the log is asked for
@@ -68,14 +70,15 @@ pub(super) fn open(
     let named = place.as_deref().map_or_else(|_| layout.backlog(), Path::to_owned);
     let mut git = open_git(&named)?;
     if let Some((seq, proof)) = anchor(&git)? {
+        known.witnessed = known.witnessed.max(seq);
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
     let mut ledger = Ledger::default();
     let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
         ledger.note(event, proof);
     })?;
-    let settled = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
-    audit::refuse_lost(&git, &ledger, &layout.events(), settled.as_ref())?;
+    known.tip = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
+    audit::refuse_lost(&git, &ledger, &layout.events(), &known)?;
     let opened = Writer::take_over(reader)?;
     if let Some(repair) = opened.repair {
         notes.push(format!("{}; it is kept as {}", repair.torn, repair.kept.display()));

@@ -48,6 +48,27 @@ pub fn check_head(
     Ok(strangers.into_iter().find(|(commit, _)| is_ours(commit)).map(|(_, loss)| loss))
 }
 
+/// Whether the log tells of a commit at its end that is not there, and that nobody but the log
+/// vouches for: `witnessed` is the last event that somebody else remembers. Reads a bounded number
+/// of commits; [`check_all`] tells what is the matter.
+///
+/// # Errors
+/// The repository cannot be read.
+pub fn is_end_doubtful(git: &Git, ledger: &Ledger, witnessed: Seq) -> Result<bool, GitError> {
+    for (seq, pass) in ledger.passes.iter().rev().take(HEAD_COMMITS_MAX) {
+        let Some(made) = &pass.made else { continue };
+        let Some(published) = made.published else { continue };
+        if published <= witnessed {
+            break;
+        }
+        match git.look_up(&made.commit)? {
+            Some(trace) => return Ok(made.difference(pass, *seq, &trace).is_some()),
+            None => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
 /// Compares every commit of ours that a branch leads to with the log, and every commit that the
 /// log tells of with the repository.
 ///

@@ -18,6 +18,13 @@ pub(super) struct Move {
     pub(super) by: By,
 }
 
+impl Move {
+    /// Whether it went to a commit that was made for it, and not to where a ref began.
+    pub(super) fn made_a_commit(&self) -> bool {
+        self.by == By::Commit && self.old != Oid([0; 20])
+    }
+}
+
 /// What moved it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {

@@ -212,7 +212,7 @@ impl Git {
     /// another one with the same claims is a person's copy of it.
     fn made_here(&self, moves: &[Move], wanted: &BTreeSet<Oid>) -> Result<BTreeSet<Oid>, GitError> {
         let mut made = BTreeSet::new();
-        let is_wanted = |step: &&Move| step.by == By::Commit && wanted.contains(&step.new);
+        let is_wanted = |step: &&Move| step.made_a_commit() && wanted.contains(&step.new);
         for step in moves.iter().filter(is_wanted) {
             let claims = |oid| Ok::<_, GitError>(self.trace(oid)?.map(|trace| trace.trailers));
             if claims(step.old)? != claims(step.new)? {
@@ -244,7 +244,7 @@ impl Git {
         let mut made = BTreeSet::new();
         for path in paths {
             let moves = reflog::read(&path)?;
-            made.extend(moves.iter().filter(|it| it.by == By::Commit).map(|it| it.new));
+            made.extend(moves.iter().filter(|it| it.made_a_commit()).map(|it| it.new));
         }
         Ok(made)
     }
