@@ -245,9 +245,12 @@ impl From<GitError> for Failure {
                 "nothing was touched: check out the commit the attempt began with, then run again"
             }
             GitError::Lost { .. } => "bring .git back from a backup or a clone",
+            GitError::Index { .. } => {
+                "move the index to another place, then `git reset` writes a new one from HEAD: \
+                 your files stay as they are"
+            }
             GitError::Io { .. }
             | GitError::Store { .. }
-            | GitError::Index { .. }
             | GitError::Unrestored { .. }
             | GitError::Damaged { .. }
             | GitError::BadId { .. } => "check the disk and `git fsck`, then run again",

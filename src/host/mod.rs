@@ -17,4 +17,5 @@ pub mod process;
 pub mod prompts;
 pub mod reserve;
 pub mod tx;
+pub mod tx_copy;
 pub mod world;

@@ -1,8 +1,10 @@
 //! `looper doctor`: whether everything a run needs is there. Calls no agent and writes nothing.
 
+mod evidence;
 mod findings;
 mod machine;
 mod project;
+mod remains;
 
 use serde_json::json;
 
@@ -24,14 +26,18 @@ pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
     let layout = visit.project();
     let config = layout.as_ref().and_then(|layout| visit.config(layout));
     if let Some(layout) = &layout {
-        let mut git = visit.git(layout);
+        let mut git = visit.open_git(layout);
+        visit.state_directory(layout);
         let state = visit.log(layout, git.as_ref());
         if let Some(git) = &mut git {
+            let is_cut_short = visit.is_cut_short(layout, state.as_ref());
+            visit.git(git, is_cut_short);
             visit.work_tree(git, state.as_ref());
             visit.branch(git, config.as_ref());
         }
         visit.backlog(layout);
         visit.transaction(layout, state.as_ref());
+        visit.processes(layout, state.as_ref());
         visit.lock(layout);
         visit.prompts(layout);
         visit.space(layout);

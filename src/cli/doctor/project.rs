@@ -4,12 +4,11 @@ use super::findings::{Health, Visit};
 use crate::backlog::{Backlog, Severity};
 use crate::cli::failure::Failure;
 use crate::cli::run::charter::{self, check_branch, refuse_dirt};
-use crate::cli::site::{anchor, excluded, fold_log};
+use crate::cli::site::excluded;
 use crate::cli::status::holder;
 use crate::engine::state::State;
 use crate::host::config::{Config, Overrides};
-use crate::host::git::Git;
-use crate::host::log::{LogError, Reader};
+use crate::host::git::{Git, GitError, Refusal};
 use crate::host::paths::Layout;
 use crate::host::prompts::Prompts;
 use crate::host::world::BacklogFile;
@@ -50,19 +49,32 @@ impl Visit<'_> {
         Some(config)
     }
 
-    pub(super) fn git(&mut self, layout: &Layout) -> Option<Git> {
+    pub(super) fn open_git(&mut self, layout: &Layout) -> Option<Git> {
         let backlog = self.site.backlog(layout).unwrap_or_else(|_| layout.backlog());
-        let opened = Git::open(layout.project(), &excluded(layout, &backlog));
-        let checked = opened.and_then(|mut git| git.preflight().map(|()| git));
-        match checked.map_err(Failure::from) {
-            Ok(git) => {
-                self.ok("git", "the repository can be worked in");
-                Some(git)
-            }
-            Err(failure) => {
-                self.fail("git", &failure);
+        match Git::open(layout.project(), &excluded(layout, &backlog)) {
+            Ok(git) => Some(git),
+            Err(error) => {
+                self.fail("git", &error.into());
                 None
             }
+        }
+    }
+
+    /// What recovery clears away is no reason to refuse a run.
+    pub(super) fn git(&mut self, git: &mut Git, is_cut_short: bool) {
+        let Err(error) = git.preflight() else {
+            return self.ok("git", "the repository can be worked in");
+        };
+        let is_cleared = matches!(
+            &error,
+            GitError::Refused(Refusal::IndexLocked { .. }) | GitError::Index { .. }
+        );
+        let failure = Failure::from(error);
+        if is_cut_short && is_cleared {
+            let hint = "the run that was cut short can have left it: `looper run` mends it";
+            self.warn("git", failure.summary(), hint);
+        } else {
+            self.fail("git", &failure);
         }
     }
 
@@ -119,63 +131,6 @@ impl Visit<'_> {
             (false, 0) => return self.ok("backlog", detail),
         };
         self.note("backlog", health, detail, Some("`looper lint` shows them"));
-    }
-
-    pub(super) fn log(&mut self, layout: &Layout, git: Option<&Git>) -> Option<State> {
-        let read = || -> Result<(State, Reader), Failure> {
-            let mut reader = Reader::open(&layout.events())?;
-            if let Some((seq, proof)) = git.map(anchor).transpose()?.flatten() {
-                reader = reader.expecting("refs/looper/log", seq, proof);
-            }
-            let state = fold_log(&mut reader, |_, _| {})?;
-            Ok((state, reader))
-        };
-        let (state, reader) = match read() {
-            Ok(read) => read,
-            Err(failure) => {
-                self.log_failure(layout, &failure);
-                return None;
-            }
-        };
-        let events = reader.tip().seq;
-        match reader.torn() {
-            Some(torn) if !matches!(holder(layout), Ok(Some(_))) => {
-                let hint = "`looper run` keeps it aside and goes on";
-                self.warn("log", format!("{events} events, then {torn}"), hint);
-            }
-            Some(_) | None => self.ok("log", format!("{events} events, all of them replay")),
-        }
-        Some(state)
-    }
-
-    /// A log of LoopDex is no damage: a run sets it aside.
-    fn log_failure(&mut self, layout: &Layout, failure: &Failure) {
-        let first = Reader::open(&layout.events()).ok().and_then(|mut reader| reader.next());
-        if let Some(Err(LogError::Foreign { .. })) = first {
-            let hint = failure.way_out().unwrap_or_default().to_owned();
-            self.warn("log", failure.summary(), &hint);
-        } else {
-            self.fail("log", failure);
-        }
-    }
-
-    pub(super) fn transaction(&mut self, layout: &Layout, state: Option<&State>) {
-        let open = state.and_then(State::attempt);
-        let is_running = matches!(holder(layout), Ok(Some(_)));
-        let found = layout.tx().symlink_metadata();
-        match (found, open) {
-            (_, Some(attempt)) if !is_running => {
-                let (task, number) = (&attempt.task.id, attempt.number);
-                let detail = format!("attempt {number} at task {task} was cut short");
-                self.warn("transaction", detail, "`looper run` settles it first");
-            }
-            (Ok(meta), _) if !meta.is_dir() => {
-                let detail = format!("{} is no directory", layout.tx().display());
-                self.warn("transaction", detail, "`looper run` puts it aside and goes on");
-            }
-            (Ok(_), _) => self.ok("transaction", "nothing was cut short"),
-            (Err(_), _) => self.ok("transaction", "there is none yet"),
-        }
     }
 
     pub(super) fn lock(&mut self, layout: &Layout) {

@@ -40,8 +40,14 @@ impl Git {
     }
 
     pub(super) fn check_unlocked(&self) -> Result<(), GitError> {
-        let path = self.index_path().with_extension("lock");
-        if path.exists() { Err(Refusal::IndexLocked { path }.into()) } else { Ok(()) }
+        let branch = self.repo.head()?.branch.map(|name| format!("{name}.lock"));
+        let own = ["index.lock", "HEAD.lock"].map(|name| self.repo.git_dir().join(name));
+        let branch = branch.map(|name| self.repo.common_dir().join(name));
+        // A link that leads nowhere keeps git out too.
+        match own.into_iter().chain(branch).find(|path| path.symlink_metadata().is_ok()) {
+            Some(path) => Err(Refusal::IndexLocked { path }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Looks for tracked files that a filter program or a re-encoding applies to.

@@ -36,6 +36,11 @@ pub async fn sweep_run(run: &RunId, grace: Duration) -> Swept {
     sweep(Instant::now() + grace, &BTreeSet::new(), || left_of_run(run)).await
 }
 
+/// The processes that still work for a run whose `looper` is gone.
+pub fn left_running(run: &RunId) -> Vec<i32> {
+    left_of_run(run).ids.into_iter().map(|id| id.pid).collect()
+}
+
 fn left_of_run(run: &RunId) -> Left {
     let table = Table::read();
     let own = getpid().as_raw_nonzero().get();
