@@ -84,6 +84,17 @@ impl Reader {
         }
     }
 
+    /// Starts behind a line that an earlier pass has proved.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is shorter than that.
+    pub fn open_behind(path: &Path, tip: Tip) -> Result<Self, LogError> {
+        let mut reader = Self::open(path)?;
+        reader.tip = tip;
+        reader.resume()?;
+        Ok(reader)
+    }
+
     /// Demands that this event is in the log with this proof. Otherwise the pass fails at that
     /// event, or at the end of a log that is too short.
     #[must_use]

@@ -7,6 +7,7 @@
 mod damage;
 mod forgery;
 mod golden;
+mod mutations;
 mod record;
 
 use std::fs;
