@@ -10,6 +10,7 @@ mod demo;
 mod end_to_end;
 mod faults;
 mod host;
+mod integrity;
 mod loopdex;
 mod machine;
 mod mem_log;

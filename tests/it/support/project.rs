@@ -278,7 +278,7 @@ impl Project {
         if self.has(".looper/events.jsonl") {
             let log = self.log();
             assert!(log.state.is_settled(), "a run ends with every attempt settled");
-            self.looper(&["replay"]).exits(0);
+            self.looper(&["replay", "--check-git", "--objects"]).exits(0);
         }
         self.git(&["fsck", "--no-dangling", "--no-progress"]);
         assert_eq!(self.orphans(), [], "processes are left");
