@@ -196,7 +196,10 @@ impl Computer {
             let dice = &mut self.dice;
             self.log.cut(dice);
             self.memory.cut(dice, |_| Memory::Torn);
-            self.backlog.cut(dice, |text| { let half: String = text.chars().take(text.len() / 2).collect(); half.into() });
+            self.backlog.cut(dice, |text| {
+                let half: String = text.chars().take(text.len() / 2).collect();
+                half.into()
+            });
             self.objects.retain(|_, object| object.is_safe || dice.one_in(2));
             self.objects.values_mut().for_each(|object| object.is_safe = true);
             self.repo.cut(dice);

@@ -51,9 +51,7 @@ impl Coverage {
 
     pub(crate) fn saw(&mut self, event: &Event, before: &State) {
         let (stage, outcome) = match &event.kind {
-            EventKind::PlanFinished(data) => {
-                ("plan", agent(data.class, &data.state_changes, None))
-            }
+            EventKind::PlanFinished(data) => ("plan", agent(data.class, &data.state_changes, None)),
             EventKind::PlanCritiqueFinished(data) => {
                 ("plan_critique", agent(data.class, &data.state_changes, Some(data.verdict)))
             }

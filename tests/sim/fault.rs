@@ -106,8 +106,8 @@ impl Doing {
             Cause::Gates,
             Cause::Interrupted,
         ];
-        let proposals =
-            [Verdict::ScopeExpand, Verdict::SplitTask, Verdict::DependencyInsert].map(Self::Propose);
+        let proposals = [Verdict::ScopeExpand, Verdict::SplitTask, Verdict::DependencyInsert]
+            .map(Self::Propose);
         let single = [
             Self::Open,
             Self::Recover,

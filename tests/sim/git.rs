@@ -134,11 +134,7 @@ impl Computer {
         Ok(rescued)
     }
 
-    fn guard_refs(
-        &mut self,
-        snapshot: &Snapshot,
-        rescued: &mut Vec<String>,
-    ) -> Result<(), Broken> {
+    fn guard_refs(&mut self, snapshot: &Snapshot, rescued: &mut Vec<String>) -> Result<(), Broken> {
         let now = self.repo.guarded_refs();
         let before = &snapshot.refs;
         let names: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
@@ -258,12 +254,7 @@ impl Computer {
         Ok(())
     }
 
-    pub(crate) fn locate(
-        &self,
-        branch: &str,
-        base: &CommitId,
-        prepared: Option<&CommitId>,
-    ) -> At {
+    pub(crate) fn locate(&self, branch: &str, base: &CommitId, prepared: Option<&CommitId>) -> At {
         let repo = &self.repo;
         let head = repo.head_commit();
         if prepared == Some(&head) {

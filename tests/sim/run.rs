@@ -98,10 +98,8 @@ impl Run {
         let mut calm = 0;
         loop {
             let exit = self.life();
-            let is_over = matches!(
-                exit,
-                Some(Exit::Ended(EndReason::Done | EndReason::NothingRunnable))
-            );
+            let is_over =
+                matches!(exit, Some(Exit::Ended(EndReason::Done | EndReason::NothingRunnable)));
             let has_faults = self.lives < self.faults.len() as u64;
             if is_over && !has_faults {
                 break;

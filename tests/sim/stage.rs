@@ -83,9 +83,10 @@ impl SimWorld {
     }
 
     pub(crate) fn holds_secret(&self, frozen: &Frozen) -> bool {
-        frozen.changed.iter().any(|path| {
-            frozen.top.get(path).is_some_and(|text| text.contains("SECRET"))
-        })
+        frozen
+            .changed
+            .iter()
+            .any(|path| frozen.top.get(path).is_some_and(|text| text.contains("SECRET")))
     }
 }
 

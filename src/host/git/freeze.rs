@@ -11,6 +11,7 @@ use super::object::{Attr, Target};
 use super::oid::{Entry, Oid, mode};
 use super::request::{Access, Caches, Depth};
 use super::snapshot::Snapshot;
+use super::trace::between;
 use super::tracked::Tracked;
 use super::tree::{self, Edits};
 use super::worktree::{Git, Sight};
@@ -162,7 +163,7 @@ impl Git {
         match head.filter(|commit| *commit != snapshot.base_oid) {
             None => Ok(Vec::new()),
             Some(tip) => {
-                let commits = self.repo.commits(tip, snapshot.base_oid, COMMITS_MAX)?;
+                let commits = between(&self.repo, tip, snapshot.base_oid, COMMITS_MAX)?;
                 Ok(commits.into_iter().map(Oid::commit).collect())
             }
         }

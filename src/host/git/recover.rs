@@ -7,6 +7,7 @@ use super::meta;
 use super::object::{Kind, Target};
 use super::oid::Oid;
 use super::publish::{IndexLock, stat_of};
+use super::trace::between;
 use super::worktree::Git;
 use crate::engine::id::CommitId;
 
@@ -52,7 +53,7 @@ impl Git {
             return Ok(At::Base);
         }
         if head.branch.as_deref() == branch && self.repo.descends(found, base)? {
-            let commits = self.repo.commits(found, base, COMMITS_MAX)?;
+            let commits = between(&self.repo, found, base, COMMITS_MAX)?;
             return Ok(At::AgentCommits(commits.into_iter().map(Oid::commit).collect()));
         }
         Ok(At::Foreign(found.commit()))

@@ -226,15 +226,6 @@ impl Repo {
             .map_err(failed(format!("compare {commit} with {ancestor}")))
     }
 
-    /// The commits that `tip` has and `base` has not, newest first.
-    pub(super) fn commits(&self, tip: Oid, base: Oid, max: usize) -> Result<Vec<Oid>, GitError> {
-        let action = || failed(format!("list the commits up to {tip}"));
-        let mut walk = self.inner.revwalk().map_err(action())?;
-        walk.push(raw(tip)?).map_err(action())?;
-        walk.hide(raw(base)?).map_err(action())?;
-        walk.take(max).map(|found| found.map(own).map_err(action())).collect()
-    }
-
     /// Shows every commit that `tips` lead to and `hidden` do not, newest first, until `visit` has
     /// seen enough. What is not there, or is no commit, leads nowhere.
     pub(super) fn walk(
@@ -261,11 +252,6 @@ impl Repo {
             }
         }
         Ok(())
-    }
-
-    /// Whether older commits were left out when it was cloned.
-    pub(super) fn is_shallow(&self) -> bool {
-        self.inner.is_shallow()
     }
 
     pub(super) fn find_ref(&self, name: &str) -> Result<Option<Target>, GitError> {

@@ -9,6 +9,7 @@ use super::object::{Kind, Target};
 use super::oid::Oid;
 use super::reflog::{self, By, Move};
 use super::refs;
+use super::repo::Repo;
 use super::worktree::Git;
 use crate::engine::id::{CommitId, TreeId};
 use crate::engine::message::{Trailers, trailers};
@@ -50,6 +51,16 @@ pub enum Origin {
     Elsewhere,
     /// Nothing tells.
     Unknown,
+}
+
+/// The commits that `tip` has and `base` has not, newest first.
+pub(super) fn between(repo: &Repo, tip: Oid, base: Oid, max: usize) -> Result<Vec<Oid>, GitError> {
+    let mut commits = vec![];
+    repo.walk(&[tip], &[base], |oid| {
+        commits.push(oid);
+        Ok(if commits.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(commits)
 }
 
 impl Git {
@@ -145,7 +156,7 @@ impl Git {
 
     /// Whether older commits were left out when the repository was cloned.
     pub fn is_shallow(&self) -> bool {
-        self.repo.is_shallow()
+        self.repo.common_dir().join("shallow").metadata().is_ok_and(|found| found.len() > 0)
     }
 
     fn trace(&self, oid: Oid) -> Result<Option<Trace>, GitError> {

@@ -33,7 +33,7 @@ fn a_lost_end_is_found(#[case] lost: usize, #[case] gone: &[&str], #[case] says:
     }
 }
 
-/// Proves I16. With nobody else left, the commits witness every line up to the one that tells of
+/// Proves I16, with nobody else left: the commits witness every line up to the one that tells of
 /// the last.
 #[test]
 fn commits_alone_witness_all_that_led_to_them() {
