@@ -60,6 +60,9 @@ pub enum LockError {
 #[must_use = "the lock is given back when this is dropped"]
 pub struct Lock {
     file: File,
+    /// The directory is locked as well, where its file system can do that: whoever removes the
+    /// file under a run does not let another one in.
+    dir: Option<File>,
     path: PathBuf,
 }
 
@@ -83,35 +86,17 @@ impl Lock {
         let mut text = Vec::new();
         self.file.seek(SeekFrom::Start(0)).map_err(fails)?;
         (&self.file).take(OWNER_MAX).read_to_end(&mut text).map_err(fails)?;
-        let mut lock = Self::acquire(&self.path)?;
+        let file = lock_file(&self.path)?;
+        let mut lock = Self { file, dir: self.dir.take(), path: self.path.clone() };
+        lock.verify()?;
         lock.say(&String::from_utf8_lossy(&text))?;
         *self = lock;
         Ok(())
     }
 
     fn acquire(path: &Path) -> Result<Self, LockError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .custom_flags(files::flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-            .open(path)
-            .map_err(|source| FileError::io("open", path, source))?;
-        files::require_regular(&file, path)?;
-        for attempt in 1..=ATTEMPTS {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => thread::sleep(ATTEMPT_WAIT),
-                Err(TryLockError::WouldBlock) => {
-                    let owner = Box::new(read_owner(path)?.unwrap_or_default());
-                    return Err(LockError::Held { path: path.to_owned(), owner });
-                }
-                Err(TryLockError::Error(source)) => return Err(refused(path, source)),
-            }
-        }
-        let lock = Self { file, path: path.to_owned() };
+        let file = lock_file(path)?;
+        let lock = Self { file, dir: lock_dir(path)?, path: path.to_owned() };
         lock.verify()?;
         Ok(lock)
     }
@@ -154,6 +139,54 @@ impl Lock {
     }
 }
 
+/// The lock file, locked.
+fn lock_file(path: &Path) -> Result<File, LockError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(files::flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)
+        .map_err(|source| FileError::io("open", path, source))?;
+    files::require_regular(&file, path)?;
+    match try_often(&file) {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let owner = Box::new(read_owner(path)?.unwrap_or_default());
+            Err(LockError::Held { path: path.to_owned(), owner })
+        }
+        Err(TryLockError::Error(source)) => Err(refused(path, source)),
+    }
+}
+
+/// The directory of the lock file, locked; nothing where directories cannot be.
+fn lock_dir(path: &Path) -> Result<Option<File>, LockError> {
+    let dir = files::parent_of(path);
+    let file = File::open(dir).map_err(|source| FileError::io("open", dir, source))?;
+    match try_often(&file) {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            let command = "looper, whose lock file was removed".to_owned();
+            let owner = Box::new(Owner { command, ..Owner::default() });
+            Err(LockError::Held { path: path.to_owned(), owner })
+        }
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+fn try_often(file: &File) -> Result<(), TryLockError> {
+    let mut attempt = 1;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => thread::sleep(ATTEMPT_WAIT),
+            locked => return locked,
+        }
+        attempt += 1;
+    }
+}
+
 fn refused(path: &Path, source: io::Error) -> LockError {
     use rustix::io::Errno;
     let has_none = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL]
@@ -192,10 +225,12 @@ pub fn is_held(path: &Path) -> Result<bool, LockError> {
         result => result?,
     };
     match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(source)) => Err(refused(path, source)),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(true),
+        Err(TryLockError::Error(source)) => return Err(refused(path, source)),
     }
+    let dir = File::open(files::parent_of(path));
+    Ok(dir.is_ok_and(|dir| matches!(dir.try_lock_shared(), Err(TryLockError::WouldBlock))))
 }
 
 #[cfg(test)]
@@ -262,6 +297,19 @@ mod tests {
         assert!(matches!(lock.verify(), Err(LockError::Replaced { .. })));
         fs::write(&path, "").unwrap();
         assert!(matches!(lock.verify(), Err(LockError::Replaced { .. })));
+    }
+
+    #[test]
+    fn a_removed_lock_file_lets_nobody_in() {
+        let (_dir, path) = lock_file();
+        let mut lock = Lock::take(&path, &Owner::default()).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(Lock::take(&path, &Owner::default()), Err(LockError::Held { .. })));
+        assert!(is_held(&path).unwrap());
+        lock.retake().unwrap();
+        lock.verify().unwrap();
+        drop(lock);
+        drop(Lock::take(&path, &Owner::default()).unwrap());
     }
 
     #[test]
