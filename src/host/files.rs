@@ -56,6 +56,11 @@ impl FileError {
         Self::Io { attempt, path: path.to_owned(), source }
     }
 
+    /// Whether the system does not allow it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether nothing is there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

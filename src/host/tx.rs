@@ -337,6 +337,8 @@ fn require_free(dir: &Path) -> Result<(), Refusal> {
     let path = db_file(dir);
     let file = match files::open_read(&path) {
         Err(error) if error.is_missing() => return Ok(()),
+        // Whoever may not look at it cannot know whether it is broken.
+        Err(error) if error.is_denied() => return Err(Refusal::Fatal(error.into())),
         result => result.map_err(|error| Refusal::Broken(error.to_string()))?,
     };
     match file.try_lock() {

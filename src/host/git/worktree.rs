@@ -72,6 +72,22 @@ impl Git {
         Self::with(repo, root, excluded)
     }
 
+    /// Whether everything that a run writes below `.git` and in the work tree may be written, as
+    /// far as that can be told without writing.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_writable(&self) -> Result<(), GitError> {
+        let common = self.repo.common_dir();
+        let places = [self.root.clone(), self.repo.git_dir().to_owned(), common.to_owned()];
+        for place in places.into_iter().chain(["objects", "refs"].map(|name| common.join(name))) {
+            let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(&place, wanted)
+                .map_err(|error| GitError::io("write into", &place, error))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn with(repo: Repo, root: &Path, excluded: &[RepoPath]) -> Result<Self, GitError> {
         let path = root.to_owned();
         let Some(top) = repo.work_dir() else { return Err(Refusal::Bare { path }.into()) };

@@ -1,5 +1,7 @@
 //! A stage that fills the disk fails its attempt: what undoes it has room that was set aside.
 
+use rustix::fs::Access;
+
 use super::error::WorldError;
 use super::host_world::HostWorld;
 use super::stage::{Called, missing};
@@ -29,12 +31,17 @@ impl HostWorld {
         Ok(())
     }
 
-    /// Looks whether a stage could begin at all: there is room, and a place for what it prints.
+    /// Looks whether a stage could begin at all: there is room, a place for what it prints, and
+    /// the right to write.
     ///
     /// # Errors
     /// There is not.
     pub fn try_out(&mut self, run: &RunId) -> Result<(), WorldError> {
         self.make_room()?;
+        let state = self.layout.state();
+        rustix::fs::access(state, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|error| WorldError::io("write into", state)(error.into()))?;
+        self.git.check_writable()?;
         self.scratch(run).map(drop)
     }
 
