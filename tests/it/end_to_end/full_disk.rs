@@ -5,7 +5,6 @@ use std::fs;
 use looper::scripted::{Rule, Step};
 use rstest::rstest;
 
-use crate::support::namespace::{Mount, enter, scenario};
 use crate::support::*;
 
 /// Large enough for a run, small enough to be filled at once.

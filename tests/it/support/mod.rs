@@ -6,7 +6,7 @@
 mod backlog;
 mod log;
 mod manifest;
-pub(crate) mod namespace;
+mod namespace;
 mod orphans;
 mod project;
 mod run;
@@ -15,6 +15,7 @@ mod script;
 pub(crate) use backlog::{TaskText, task};
 pub(crate) use log::{Log, rechained};
 pub(crate) use manifest::Manifest;
+pub(crate) use namespace::{Mount, enter, scenario};
 pub(crate) use project::Project;
 pub(crate) use run::{Ran, Running};
 pub(crate) use script::*;
