@@ -67,7 +67,7 @@ impl fmt::Display for Tally {
 }
 
 /// Which points are tried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     All,
     Only(u64),
@@ -111,7 +111,7 @@ impl Sweep {
                                 }
                             }
                             Ok(false) => {
-                                is_over.store(matches!(choice, Choice::All), Ordering::Relaxed)
+                                is_over.store(choice == Choice::All, Ordering::Relaxed);
                             }
                             Err(violation) => {
                                 tried.fetch_add(1, Ordering::Relaxed);
@@ -220,7 +220,7 @@ impl Bench {
         }
         assert_eq!(last.status.code(), Some(1), "{last}\nbefore: {ran}");
         let settled = catch_unwind(AssertUnwindSafe(|| {
-            checks::settled(project, &self.wanted, self.transaction())
+            checks::settled(project, &self.wanted, self.transaction());
         }));
         if let Err(panic) = settled {
             panic!("{}\n{last}\nbefore: {ran}", message(&*panic));

@@ -75,6 +75,7 @@ pub(super) struct Traced {
 }
 
 /// Runs a program that works below `place`.
+#[expect(clippy::zombie_processes, reason = "it is waited for as a tracee")]
 pub(super) fn run(mut command: Command, place: &Path, order: Order, device: &mut Device) -> Traced {
     become_traced(&mut command);
     let child = command.spawn().expect("the program starts under ptrace");
