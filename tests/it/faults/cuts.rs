@@ -19,9 +19,9 @@ const LOG: &str = ".looper/events.jsonl";
 /// The exit code for a log that lost something.
 const BAD_LOG: i32 = 4;
 
-/// How many of the places where a cut has to be repaired are tried.
+/// How many cuts of each sort are tried.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cuts {
+struct Cuts {
     repaired: usize,
     missed: usize,
 }
@@ -35,32 +35,31 @@ pub(super) struct Count {
 }
 
 impl Cuts {
-    /// A few of both sorts, or all bytes that have to be repaired and every seventh of the others.
-    pub(super) fn of(choice: Choice) -> Self {
-        match choice {
-            Choice::All => Self { repaired: 40, missed: 400 },
-            Choice::Only(_) | Choice::Some(..) => Self { repaired: 1, missed: 6 },
-        }
-    }
+    const EVERY: Self = Self { repaired: usize::MAX, missed: usize::MAX };
+    const MANY: Self = Self { repaired: 6, missed: 40 };
+    const FEW: Self = Self { repaired: 1, missed: 6 };
+}
 
-    /// Kills runs at the chosen points and cuts their logs.
-    pub(super) fn run(self, choice: Choice) -> Count {
+impl Count {
+    /// Kills runs at the chosen points and cuts their logs; where everything is chosen, the second
+    /// flush of the log meets a cut at every byte.
+    pub(super) fn of(choice: Choice) -> Self {
         let sweep = Sweep { way: Way::BesideWork, fault: Fault::Before, damage: Damage::Nothing };
         let bench = Bench::of(sweep);
         let calls = bench.calls();
         let is_flush = |call: &Call| call.is_barrier() && call.path.ends_with(LOG);
         let all: Vec<u64> = (1..).zip(&calls).map(|(at, _)| at).collect();
-        let flushes = (1..).zip(&calls).filter(|(_, call)| is_flush(call)).map(|(at, _)| at);
+        let flushes = (1..).zip(&calls).filter(|(_, call)| is_flush(call));
+        let flushes: Vec<u64> = flushes.map(|(at, _)| at).collect();
         // Between a write and its flush, and anywhere.
         let chosen = match choice {
-            Choice::All => [flushes.collect(), pick(&all, 0, 40)].concat(),
+            Choice::All => [flushes.clone(), pick(&all, 0, 40)].concat(),
             Choice::Only(point) => vec![point],
             Choice::Some(seed, count) => {
-                [pick(&flushes.collect::<Vec<_>>(), seed, count / 2), pick(&all, seed, count / 2)]
-                    .concat()
+                [pick(&flushes, seed, count / 2), pick(&all, seed, count / 2)].concat()
             }
         };
-        let mut count = Count::default();
+        let mut count = Self::default();
         for at in chosen {
             let project = bench.template.copy();
             let (traced, device) = bench.traced(&project, Fault::Before, at);
@@ -69,6 +68,11 @@ impl Cuts {
                 continue;
             }
             count.kills += 1;
+            let cuts = match choice {
+                Choice::All if flushes.get(1) == Some(&at) => Cuts::EVERY,
+                Choice::All => Cuts::MANY,
+                Choice::Only(_) | Choice::Some(..) => Cuts::FEW,
+            };
             let bytes = fs::read(project.path(LOG)).unwrap();
             let flushed = device.content(&project.path(LOG)).len();
             let relied_on = relied_on(&project);
@@ -81,11 +85,11 @@ impl Cuts {
                 "point {at}, {call}: {relied_on}, {flushed}"
             );
             println!("point {at}: {} bytes, {flushed} flushed, {relied_on} relied on", bytes.len());
-            for cut in spread(0, relied_on, self.missed) {
+            for cut in spread(0, relied_on, cuts.missed) {
                 missed(&project, &bytes, cut, at);
                 count.missed += 1;
             }
-            for cut in spread(flushed.max(relied_on), bytes.len() + 1, self.repaired) {
+            for cut in spread(flushed.max(relied_on), bytes.len() + 1, cuts.repaired) {
                 let copy = project.copy();
                 overwrite(&copy.path(LOG), &bytes[..cut]);
                 bench.settles(&copy, &format!("point {at}, cut to {cut} bytes"));
