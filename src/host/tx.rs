@@ -3,6 +3,7 @@
 //! sled is named here and nowhere else. Losing what it holds costs nothing but a little certainty,
 //! so whatever is wrong with it, it is put aside and begun anew.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
@@ -30,7 +31,7 @@ const RECORD_MAX: usize = SEGMENT / 8;
 /// How much sled writes at once, in bytes. It keeps about forty buffers of this size.
 const SEGMENT: usize = 64 << 10;
 
-/// A directory larger than this was not made here, and reading it could take any amount of memory.
+/// A directory larger than this was not made here; reading it could take any amount of memory.
 const DIR_MAX: u64 = 64 << 20;
 
 /// Pages kept in memory.
@@ -155,11 +156,9 @@ fn survive<T>(work: impl FnOnce() -> T) -> Result<T, sled::Error> {
     IN_SLED.set(true);
     let done = catch_unwind(AssertUnwindSafe(work));
     IN_SLED.set(false);
-    done.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        sled::Error::Io(io::Error::other(text.unwrap_or_else(|| "sled panicked".to_owned())))
-    })
+    // Where something panics without a reason, there is none to tell.
+    let why = |panic: Box<dyn Any + Send>| panic.downcast::<String>().map(|text| *text);
+    done.map_err(|panic| sled::Error::Io(io::Error::other(why(panic).unwrap_or_default())))
 }
 
 /// Why a database cannot be opened.
@@ -178,8 +177,8 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
     /// Another process has it open, or the system refuses. A broken database is no error: it is
     /// moved aside.
     pub fn open(dir: &Path) -> Result<Opened<T>, TxError> {
-        let dir_of = dir.to_owned();
-        let mut tx = Self { dir: dir_of, store: None, durable: None, record: PhantomData };
+        let (dir_of, record) = (dir.to_owned(), PhantomData);
+        let mut tx = Self { dir: dir_of, store: None, durable: None, record };
         let found = match fs::symlink_metadata(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Opened { tx, memory: None, note: None, why: None });
@@ -236,24 +235,37 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
 }
 
 impl Store {
-    /// A new database whose every name is durable.
+    /// A new database whose every name is durable. It is made elsewhere and gets its name when it
+    /// is whole: sled cannot open what a kill leaves half made.
     fn create(dir: &Path) -> Result<Self, TxError> {
-        files::create_dir(dir)?;
-        let store = match Self::start(dir) {
-            Ok(store) => store,
-            Err(Refusal::Fatal(error)) => return Err(error),
-            Err(Refusal::Broken(why)) => {
-                let source = sled::Error::Io(io::Error::other(why));
-                return Err(TxError::Sled { attempt: "create", path: dir.to_owned(), source });
-            }
+        let start = |dir: &Path| {
+            Self::start(dir).map_err(|refusal| match refusal {
+                Refusal::Fatal(error) => error,
+                Refusal::Broken(why) => {
+                    let source = sled::Error::Io(io::Error::other(why));
+                    TxError::Sled { attempt: "create", path: dir.to_owned(), source }
+                }
+            })
         };
-        let conf = dir.join("conf");
-        File::open(&conf)
-            .and_then(|file| file.sync_all())
-            .map_err(|source| FileError::io("flush", &conf, source))?;
-        files::sync_dir(dir)?;
+        let half = dir.with_extension("new");
+        if half.is_dir() {
+            fs::remove_dir_all(&half).map_err(|e| FileError::io("clear", &half, e))?;
+        }
+        files::create_dir(&half)?;
+        drop(start(&half)?);
+        // A thread of sled may hold the lock for a moment longer.
+        let is_busy = || matches!(require_free(&half), Err(Refusal::Fatal(TxError::Busy { .. })));
+        (0..PATIENCE.as_millis())
+            .take_while(|_| is_busy())
+            .for_each(|_| thread::sleep(Duration::from_millis(1)));
+        for path in [half.join("conf"), db_file(&half)] {
+            let flushed = File::open(&path).and_then(|file| file.sync_all());
+            flushed.map_err(|source| FileError::io("flush", &path, source))?;
+        }
+        files::sync_dir(&half)?;
+        fs::rename(&half, dir).map_err(|source| FileError::io("create", dir, source))?;
         files::sync_dir(files::parent_of(dir))?;
-        Ok(store)
+        start(dir)
     }
 
     fn start(dir: &Path) -> Result<Self, Refusal> {
