@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use looper::engine::event::Event;
 use looper::engine::id::{ObjectId, Seq};
 use looper::engine::line::Proof;
 use looper::engine::state::Transaction;
@@ -53,6 +54,16 @@ pub(crate) struct LogFile {
     pub(crate) synced: Seq,
     /// The last event that was recorded.
     pub(crate) appended: Seq,
+    /// Lines that were read before: what they say does not change.
+    pub(crate) known: Vec<KnownLine>,
+}
+
+/// A line, and what it says after the lines before it.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownLine {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) event: Event,
+    pub(crate) proof: Proof,
 }
 
 impl LogFile {
@@ -106,8 +117,10 @@ pub(crate) struct Computer {
     /// Whether a fault hit the process in hand.
     pub(crate) is_hit: bool,
     pub(crate) at: Point,
+    /// What is done, and the log does not say so durably.
+    pub(crate) unsettled: Vec<Doing>,
     /// Where the process in hand was at each step.
-    pub(crate) trace: Vec<Point>,
+    pub(crate) trace: Vec<BTreeSet<Point>>,
     pub(crate) story: Option<Vec<String>>,
 }
 
@@ -134,6 +147,7 @@ impl Computer {
             down: None,
             is_hit: false,
             at: (Doing::Open, Phase::During),
+            unsettled: vec![],
             trace: vec![],
             story: tells.then(Vec::new),
         }
@@ -152,7 +166,9 @@ impl Computer {
         }
         self.let_orphans_work();
         self.steps += 1;
-        self.trace.push(self.at);
+        if self.plan.is_traced {
+            self.trace.push(self.here());
+        }
         let Some((at, fault)) = self.due.filter(|(at, _)| *at <= self.steps) else {
             return Ok(());
         };
@@ -161,7 +177,8 @@ impl Computer {
         }
         self.due = None;
         self.is_hit = true;
-        self.coverage.crashes.insert((self.at, fault));
+        let here = self.here();
+        self.coverage.crashes.extend(here.into_iter().map(|point| (point, fault)));
         let (steps, point) = (self.steps, self.at);
         self.tell(|| format!("    !! {fault:?} at step {steps} (due {at}), {what}, {point:?}"));
         if fault == Fault::Disk {
@@ -171,8 +188,17 @@ impl Computer {
         Err(Broken::Died(fault))
     }
 
+    /// What a death would cut short at this moment.
+    fn here(&self) -> BTreeSet<Point> {
+        let unsettled = self.unsettled.iter().map(|doing| (*doing, Phase::After));
+        unsettled.chain([self.at]).collect()
+    }
+
     pub(crate) fn enters(&mut self, phase: Phase) {
         self.at.1 = phase;
+        if phase == Phase::After {
+            self.unsettled.push(self.at.0);
+        }
     }
 
     pub(crate) fn begins(&mut self, doing: Doing, phase: Phase) {
@@ -212,6 +238,7 @@ impl Computer {
         self.due = None;
         self.steps = 0;
         self.trace.clear();
+        self.unsettled.clear();
     }
 
     pub(crate) fn put_object(&mut self, text: &str) -> Result<ObjectId, Broken> {

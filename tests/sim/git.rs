@@ -1,6 +1,6 @@
 //! What the loop does to a repository, step by step, in the order of `host/git`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use looper::engine::id::{CommitId, TreeId};
 
@@ -270,11 +270,5 @@ impl Computer {
             Some(prepared) if descends(prepared) => At::Beyond,
             _ => At::AgentCommits,
         }
-    }
-
-    /// Refs that keep what was rescued.
-    pub(crate) fn rescued(&self) -> BTreeMap<&String, &CommitId> {
-        let refs = self.repo.refs.iter().filter(|(name, _)| name.starts_with("looper/rescued/"));
-        refs.filter_map(|(name, slot)| Some((name, slot.get().as_ref()?))).collect()
     }
 }

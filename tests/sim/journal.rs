@@ -11,7 +11,7 @@ use looper::engine::replay::replay_one;
 use looper::engine::state::State;
 use looper::host::log::Tip;
 
-use crate::computer::{Computer, Shared};
+use crate::computer::{Computer, KnownLine, Shared};
 use crate::fault::{Broken, Doing, Fault, Phase};
 
 /// The only writer of a log.
@@ -73,6 +73,7 @@ impl Journal {
         machine.step("flush the log")?;
         machine.log.flush();
         machine.log.synced = self.appended.seq;
+        machine.unsettled.clear();
         Ok(())
     }
 }
@@ -141,20 +142,39 @@ impl Found {
     }
 }
 
+/// What a line says, if it is the same as before, and those before it are: proofs are a chain, so
+/// the line alone tells.
+fn known(machine: &Computer, index: usize, line: &[u8]) -> Option<(Event, Proof)> {
+    let known = machine.log.known.get(index).filter(|known| known.bytes == line)?;
+    Some((known.event.clone(), known.proof))
+}
+
 /// Reads, proves and replays the log, and demands the lines that somebody remembers.
 pub(crate) fn read(
-    machine: &Computer,
+    machine: &mut Computer,
     witnesses: &[Option<(Seq, Proof)>],
 ) -> Result<Found, Broken> {
     let (state, tip) = (State::default(), Tip::START);
     let mut found = Found { state, tip, proofs: vec![], commits: vec![], passed: vec![] };
-    let mut rest = &machine.log.now[..];
+    let bytes = machine.log.now.clone();
+    let mut rest = &bytes[..];
     let expected = |seq: Seq| witnesses.iter().flatten().filter(move |(at, _)| *at == seq);
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let Tip { seq, proof, offset } = found.tip;
         let bad = |what: String| Broken::BadLog(format!("line {}: {what}", seq.next()));
-        let text = std::str::from_utf8(&rest[..end]).map_err(|error| bad(error.to_string()))?;
-        let (event, proof) = line::read(text, proof).map_err(|error| bad(error.to_string()))?;
+        let (event, proof) = match known(machine, found.proofs.len(), &rest[..end]) {
+            Some(line) => line,
+            None => {
+                let text = std::str::from_utf8(&rest[..end]);
+                let text = text.map_err(|error| bad(error.to_string()))?;
+                let (event, proof) =
+                    line::read(text, proof).map_err(|error| bad(error.to_string()))?;
+                machine.log.known.truncate(found.proofs.len());
+                let bytes = rest[..end].to_vec();
+                machine.log.known.push(KnownLine { bytes, event: event.clone(), proof });
+                (event, proof)
+            }
+        };
         if expected(event.seq).any(|(_, known)| *known != proof) {
             return Err(bad("another line is remembered".to_owned()));
         }

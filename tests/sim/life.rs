@@ -81,7 +81,7 @@ fn open(shared: &Shared) -> Result<SimDriver, Broken> {
     machine.step("take the lock")?;
     let remembered = open_transaction(&mut machine)?;
     let anchored = *machine.repo.anchor.get();
-    let found = journal::read(&machine, &[remembered, anchored])?;
+    let found = journal::read(&mut machine, &[remembered, anchored])?;
     let is_recovering = !found.state.is_settled();
     if is_recovering {
         machine.begins(Doing::Recover, Phase::During);

@@ -10,6 +10,7 @@ mod fault;
 mod git;
 mod journal;
 mod life;
+mod named;
 mod oracle;
 mod people;
 mod plan;

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) transaction_lost_one_in: u64,
     /// People do something between one of so many lives; 0: never.
     pub(crate) people_one_in: u64,
+    /// Whether somebody wants to know where each life was.
+    pub(crate) is_traced: bool,
 }
 
 /// One task as a backlog has it.
@@ -70,6 +72,7 @@ impl Plan {
             requests_one_in: 0,
             transaction_lost_one_in: 0,
             people_one_in: 0,
+            is_traced: true,
         }
     }
 
@@ -113,6 +116,7 @@ impl Plan {
             requests_one_in: *dice.pick(&[0, 0, 0, 20, 60]),
             transaction_lost_one_in: *dice.pick(&[0, 0, 2, 5]),
             people_one_in: *dice.pick(&[0, 0, 0, 2]),
+            is_traced: false,
         }
     }
 

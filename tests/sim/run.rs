@@ -1,6 +1,7 @@
 //! One run: life after life, until there is nothing left to do.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use looper::engine::event::EndReason;
@@ -25,7 +26,7 @@ pub(crate) struct Run {
     pub(crate) lives: u64,
     faults: Vec<Option<(u64, Fault)>>,
     /// Where each life was, step by step.
-    pub(crate) traces: Vec<Vec<Point>>,
+    pub(crate) traces: Vec<Vec<BTreeSet<Point>>>,
 }
 
 impl Run {
@@ -108,8 +109,10 @@ impl Run {
             assert!(calm < CALM_LIVES_MAX, "the run does not end");
             people::between(&mut self.shared.borrow_mut());
         }
-        let machine = self.shared.borrow();
-        let found = journal::read(&machine, &[]).expect("the log is whole");
+        let mut machine = self.shared.borrow_mut();
+        // Once more, and this time every line.
+        machine.log.known.clear();
+        let found = journal::read(&mut machine, &[]).expect("the log is whole");
         machine.check_end(&found.state);
         let end = machine.end(&found.state);
         (found.state, end)
