@@ -54,7 +54,7 @@ fn edit(state: &State, mark: &Mark, before: &Digest, after: &Digest) -> Option<E
         }
         Status::Blocked if !was(Status::Blocked) => {
             let reason = mark.reason.clone().unwrap_or_else(|| "marked in the backlog".to_owned());
-            let fail_count = known.fail_count;
+            let fail_count = mark.fail_count;
             let data = TaskBlocked { task, attempt, reason, fail_count, by, before, after };
             Some(EventKind::TaskBlocked(data))
         }

@@ -129,6 +129,27 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     sync_dir(dir)
 }
 
+/// Makes everything durable that any process wrote to the file system of a directory, names
+/// included. What a dead process wrote looks finished, and is not until it is flushed.
+///
+/// # Errors
+/// The directory cannot be opened, or the system refuses.
+pub fn flush_file_system(dir: &Path) -> Result<(), FileError> {
+    let flushed = File::open(dir).and_then(|dir| sync_file_system(&dir));
+    flushed.map_err(|source| FileError::io("flush", dir, source))
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::syncfs(dir).map_err(Into::into)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::sync();
+    dir.sync_all()
+}
+
 /// A file that is gone unless it gets a name of its own; a kill leaves it to [`sweep_leftovers`].
 pub(crate) fn temp_in(dir: &Path, mode: u32) -> Result<NamedTempFile, FileError> {
     tempfile::Builder::new()

@@ -174,7 +174,7 @@ impl Objects {
     pub fn sync(&mut self) -> Result<(), ObjectError> {
         if self.is_dirty {
             File::open(&self.dir)
-                .and_then(|dir| sync_file_system(&dir))
+                .and_then(|dir| files::sync_file_system(&dir))
                 .map_err(|source| FileError::io("flush", &self.dir, source))?;
             self.is_dirty = false;
         }
@@ -267,17 +267,6 @@ fn name(sha: [u8; 32]) -> ObjectId {
         write!(hex, "{byte:02x}").expect("a string takes whatever it is given");
     }
     ObjectId::new(hex)
-}
-
-#[cfg(target_os = "linux")]
-fn sync_file_system(dir: &File) -> io::Result<()> {
-    rustix::fs::syncfs(dir).map_err(Into::into)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(dir: &File) -> io::Result<()> {
-    rustix::fs::sync();
-    dir.sync_all()
 }
 
 /// An object's content, proved where it ends.

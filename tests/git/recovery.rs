@@ -32,6 +32,9 @@ fn a_prepared_commit_that_was_published_is_found() {
     assert_eq!(locate(&git), At::Base);
     git.publish(&prepared, &snapshot).unwrap();
     assert_eq!(locate(&git), At::Prepared);
+    // Somebody goes on from there: the commit is in history, and is no agent's.
+    fixture.commit_all("on top");
+    assert_eq!(locate(&fixture.open()), At::Beyond);
 }
 
 #[test]

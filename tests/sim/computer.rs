@@ -271,6 +271,15 @@ impl Computer {
         Ok(())
     }
 
+    /// What an earlier process wrote and did not flush.
+    pub(crate) fn flush_what_is_there(&mut self) -> Result<(), Broken> {
+        self.step("flush the file systems")?;
+        self.backlog.flush();
+        self.objects.values_mut().for_each(|object| object.is_safe = true);
+        self.repo.flush();
+        Ok(())
+    }
+
     /// sled writes, and then the file is flushed.
     pub(crate) fn remember(&mut self, open: Option<&Transaction>, tip: Tip) -> Result<(), Broken> {
         self.step("write the transaction")?;

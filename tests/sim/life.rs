@@ -144,6 +144,7 @@ fn open_backlog(machine: &mut Computer, state: &State) -> Result<Text, Broken> {
 /// Ends what the dead run left running, then brings the attempt to its end.
 async fn settle(driver: &mut SimDriver, shared: &Shared) -> Result<(), Broken> {
     if driver.state().is_settled() {
+        shared.borrow_mut().flush_what_is_there()?;
         driver.world.is_recovering = false;
         return Ok(());
     }
@@ -152,6 +153,7 @@ async fn settle(driver: &mut SimDriver, shared: &Shared) -> Result<(), Broken> {
         let mut machine = shared.borrow_mut();
         machine.step("end what the dead run left running")?;
         machine.orphans.clear();
+        machine.flush_what_is_there()?;
         machine.clear_stale_locks(&format!("heads/{}", branch.unwrap_or_default()))?;
         if machine.repo.index.get().is_none() {
             machine.step("write the index anew")?;

@@ -33,6 +33,9 @@ fn crash(stage: Stage) -> Plan {
     Plan { allow_dirty: true, ..Plan::with([turn(stage, Some(acts), Says::Class(Class::Crashed))]) }
 }
 
+/// How many steps lie between two second deaths.
+const SECOND_DEATHS: usize = 16;
+
 /// Whatever dies wherever in the midst of this, and dies again when it is settled, the end is the
 /// one of an undisturbed run.
 #[rstest]
@@ -75,8 +78,8 @@ fn old_bugs_stay_dead(#[case] plan: Plan, #[case] doing: Doing) {
         for (step, fault) in steps.flat_map(|(step, _)| Fault::ALL.map(|fault| (step, fault))) {
             let first = [&before[..], &[(step, fault)]].concat();
             let run = dies(&plan, &first, &want, &mut Coverage::default());
-            let recovery = run.traces.get(life + 1).map_or(0, |trace| trace.len().min(25) as u64);
-            for again in (1..=recovery).step_by(4) {
+            let recovery = run.traces.get(life + 1).map_or(0, |trace| trace.len() as u64);
+            for again in (1..=recovery).step_by(SECOND_DEATHS) {
                 let second = [&first[..], &[(again, Fault::PowerCut)]].concat();
                 dies(&plan, &second, &want, &mut Coverage::default());
             }
@@ -106,6 +109,8 @@ fn commit_of_a_person(run: &Run) {
     let mut tree = repo.tree_of(&head).clone();
     tree.insert("README", "mine\n".into());
     repo.set_file("README", Some("mine\n".into()));
+    repo.index.put(Some(tree.clone()));
+    repo.index.flush();
     let (tree, parent) = (repo.store_tree(tree), Some(head));
     let id = repo.store_commit(Commit { tree, parent, message: "a person's".to_owned() });
     let branch = repo.refs.get_mut(MAIN).expect("the branch is there");
@@ -172,6 +177,8 @@ fn a_block_by_hand_takes_the_count_as_it_stands_there() {
 
 /// LoopDex w38, where whole lines are missing at the end: each line that anybody was told of is
 /// missed by the next start, wherever the process died.
+///
+/// Proves I7.
 #[test]
 fn a_log_that_lost_acknowledged_lines_is_refused() {
     let mut calm = Run::new(&Rc::new(Plan::calm()), false);

@@ -126,6 +126,15 @@ impl Repo {
         self.locks.retain(|_| dice.one_in(2));
     }
 
+    pub(crate) fn flush(&mut self) {
+        self.work.values_mut().for_each(Slot::flush);
+        self.refs.values_mut().for_each(Slot::flush);
+        self.head.flush();
+        self.index.flush();
+        self.hook.flush();
+        self.anchor.flush();
+    }
+
     pub(crate) fn store_tree(&mut self, tree: Tree) -> TreeId {
         let id = TreeId::new(digest(&format!("{tree:?}")));
         self.trees.entry(id.clone()).or_insert(tree);

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::run::Run;
 
 /// How many seeds every change has to stand.
-const RUNS: u64 = 400;
+const RUNS: u64 = 100;
 
 /// How many violations are enough to stop.
 const VIOLATIONS_MAX: usize = 20;

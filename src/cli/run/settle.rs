@@ -25,6 +25,7 @@ pub(super) async fn settle(
     layout: &Layout,
 ) -> Result<(), Failure> {
     let Some(attempt) = driver.state().attempt().cloned() else {
+        driver.world.flush_what_is_there()?;
         driver.world.recovered();
         return Ok(());
     };
@@ -37,6 +38,7 @@ pub(super) async fn settle(
         }
         None => 0,
     };
+    driver.world.flush_what_is_there()?;
     let branch = branch.map(|name| format!("refs/heads/{name}"));
     driver.world.git().clear_stale_locks(branch.as_deref())?;
     if !driver.world.git().index_is_readable()? {

@@ -17,6 +17,7 @@ use super::content::as_path;
 use super::disk::{self, absent};
 use super::dotgit::remove;
 use super::error::{GitError, LibraryKind, Refusal};
+use super::freeze::Frozen;
 use super::index::{Index, IndexEntry, Stat};
 use super::mirror::{Dir, Node};
 use super::object::CommitParts;
@@ -173,6 +174,16 @@ impl Git {
         lock.put_in_place()?;
         self.adopt(snapshot, new_tree, index, &changed)?;
         Ok(published)
+    }
+
+    /// Makes durable what a candidate changed in the work tree, where it is left uncommitted.
+    ///
+    /// # Errors
+    /// Something cannot be read or flushed.
+    pub fn keep(&self, snapshot: &Snapshot, frozen: &Frozen) -> Result<(), GitError> {
+        let tree = Oid::parse(frozen.tree.as_str())?;
+        let changed = tree::differences(&self.repo, snapshot.base_tree_oid, tree)?;
+        self.flush(&changed)
     }
 
     /// The index with the changed paths as they are committed.

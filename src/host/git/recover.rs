@@ -24,6 +24,9 @@ const COMMITS_MAX: usize = 1000;
 pub enum At {
     /// At the prepared commit: the branch moved.
     Prepared,
+    /// On the same branch, at commits that were made on top of the prepared one: the branch moved,
+    /// and somebody went on from there.
+    Beyond,
     /// At the commit the attempt began with.
     Base,
     /// On the same branch, at commits that were made on top of the base; newest first.
@@ -53,10 +56,20 @@ impl Git {
             return Ok(At::Base);
         }
         if head.branch.as_deref() == branch && self.repo.descends(found, base)? {
+            if let Some(prepared) = prepared
+                && self.repo.descends(found, Oid::parse(prepared.as_str())?)?
+            {
+                return Ok(At::Beyond);
+            }
             let commits = between(&self.repo, found, base, COMMITS_MAX)?;
             return Ok(At::AgentCommits(commits.into_iter().map(Oid::commit).collect()));
         }
         Ok(At::Foreign(found.commit()))
+    }
+
+    /// The directory that all work trees of the repository share.
+    pub fn common_dir(&self) -> &std::path::Path {
+        self.repo.common_dir()
     }
 
     /// Removes the locks that a killed process of ours can have left: of the index, of HEAD, of

@@ -93,12 +93,13 @@ impl HostWorld {
     /// once: whoever judges the attempt next needs the room.
     pub(super) fn verify_filled(
         &mut self,
+        ask: Ask<'_>,
         call: &VerifyStarted,
     ) -> Result<VerifyFinished, WorldError> {
         self.reserve.release()?;
         let state_changes = self.changes_in_state()?;
         let rescued = self.put_back_git()?;
-        self.tidy_up()?;
+        self.tidy_up(ask)?;
         let output = self.objects.put(NO_OUTPUT)?;
         let failed = |command: &String| CommandResult {
             command: command.clone(),

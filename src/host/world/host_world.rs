@@ -13,6 +13,7 @@ use crate::driver::Ask;
 use crate::engine::charter::Stage;
 use crate::engine::id::{CommitId, RunId, TreeId};
 use crate::engine::state::{Kept, Transaction};
+use crate::host::files;
 use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
 use crate::host::lock::Lock;
 use crate::host::objects::Objects;
@@ -134,6 +135,18 @@ impl HostWorld {
         &mut self.objects
     }
 
+    /// Makes durable what an earlier process may have written and not flushed: in the repository,
+    /// in the work tree, in the state directory. What is built on it must not fall back later.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn flush_what_is_there(&self) -> Result<(), WorldError> {
+        for dir in [self.layout.project(), self.layout.state(), self.git.common_dir()] {
+            files::flush_file_system(dir)?;
+        }
+        Ok(())
+    }
+
     /// From here on nobody but agents has moved HEAD.
     pub fn recovered(&mut self) {
         self.is_recovering = false;
@@ -225,9 +238,12 @@ impl HostWorld {
 
     /// After the last stage that can write, the work tree is the candidate again, and what the
     /// gates are about to look at is durable.
-    pub(super) fn tidy_up(&mut self) -> Result<(), WorldError> {
+    pub(super) fn tidy_up(&mut self, ask: Ask<'_>) -> Result<(), WorldError> {
         if let (Some(snapshot), Some(frozen)) = (self.snapshot.clone(), self.frozen.clone()) {
             self.git.clean_to(&snapshot, &frozen)?;
+            if !ask.charter.policy.commit_on_pass {
+                self.git.keep(&snapshot, &frozen)?;
+            }
         }
         Ok(self.objects.sync()?)
     }
@@ -250,7 +266,9 @@ impl HostWorld {
             return Ok(());
         }
         match self.git.locate(snapshot.branch.as_deref(), &ask.attempt.base, None)? {
-            git::At::Base | git::At::AgentCommits(_) | git::At::Prepared => Ok(()),
+            git::At::Base | git::At::AgentCommits(_) | git::At::Prepared | git::At::Beyond => {
+                Ok(())
+            }
             git::At::Foreign(found) => Err(WorldError::ForeignHead { found: found.to_string() }),
         }
     }

@@ -91,6 +91,10 @@ impl World for HostWorld {
         let called = got!(self.call(ask, call, Stage::PlanCritique, &prompt).await?);
         self.record_message(Document::PlanCritique, called.message.as_ref())?;
         let (ruling, note) = ruling(called.message.as_ref());
+        if ruling.is_some_and(Verdict::is_proposal) {
+            // The log is about to name it, and the proposal is made of it.
+            self.objects.sync()?;
+        }
         let own = finished!(PlanCritiqueFinished, call, called, { verdict: ruling, note: note });
         Ok(Reply::Got(own))
     }
@@ -141,12 +145,12 @@ impl World for HostWorld {
         let tree = change.tree.as_ref().expect("only a frozen change is verified");
         self.make_room()?;
         let finished = match self.run_verify(ask, call, tree, snapshot.dirty).await {
-            Err(error) if self.was_filled(&error) => self.verify_filled(call)?,
+            Err(error) if self.was_filled(&error) => self.verify_filled(ask, call)?,
             reply => got!(reply?),
         };
         self.record_verify(ask, &finished)?;
         if !ask.charter.policy.stages.contains(&Stage::ImplCritique) {
-            self.tidy_up()?;
+            self.tidy_up(ask)?;
         }
         Ok(Reply::Got(finished))
     }
@@ -159,7 +163,7 @@ impl World for HostWorld {
         let prompt = self.impl_critic_prompt(ask)?;
         let called = got!(self.call(ask, call, Stage::ImplCritique, &prompt).await?);
         self.record_message(Document::ImplCritique, called.message.as_ref())?;
-        self.tidy_up()?;
+        self.tidy_up(ask)?;
         let (ruling, note) = ruling(called.message.as_ref());
         let own = finished!(ImplCritiqueFinished, call, called, { verdict: ruling, note: note });
         Ok(Reply::Got(own))
@@ -245,10 +249,16 @@ impl World for HostWorld {
                 self.git.publish(&as_git(prepared), &snapshot)?;
                 Some(prepared.commit.clone())
             }
+            (git::At::Beyond, Some(prepared)) => Some(prepared.commit.clone()),
+            // Every stage is over when a commit is due: whoever committed since is no agent.
+            (git::At::AgentCommits(_), _) => {
+                let (found, _) = self.git.head_commit()?;
+                return Err(WorldError::ForeignHead { found: found.to_string() });
+            }
             (git::At::Foreign(found), _) => {
                 return Err(WorldError::ForeignHead { found: found.to_string() });
             }
-            (git::At::Prepared | git::At::Base | git::At::AgentCommits(_), _) => None,
+            (git::At::Prepared | git::At::Beyond | git::At::Base, _) => None,
         };
         let (task, attempt) = (ask.attempt.task.id.clone(), ask.attempt.number);
         Ok(Reconciled { task, attempt, commit })
