@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use looper::driver::Ask;
 use looper::engine::charter::Stage;
-use looper::engine::id::{ObjectId, TreeId};
+use looper::engine::id::{CommitId, ObjectId, TreeId};
 use looper::engine::report::Class;
 use looper::engine::state::Kept;
 use looper::engine::verdict::Verdict;
@@ -13,7 +13,8 @@ use looper::engine::verdict::Verdict;
 use crate::agents::{Act, Says, Turn, good};
 use crate::computer::Computer;
 use crate::fault::{Broken, Fault, Phase};
-use crate::git::Frozen;
+use crate::git::{At, Frozen};
+use crate::repo::Snapshot;
 use crate::world::SimWorld;
 
 /// What one call left.
@@ -87,6 +88,41 @@ impl SimWorld {
             .changed
             .iter()
             .any(|path| frozen.top.get(path).is_some_and(|text| text.contains("SECRET")))
+    }
+}
+
+impl SimWorld {
+    pub(crate) fn ends(&self) {
+        self.shared.borrow_mut().enters(Phase::After);
+    }
+
+    pub(crate) fn look(&mut self, id: &CommitId) -> Result<Snapshot, Broken> {
+        let snapshot = self.shared.borrow().load_snapshot(id)?;
+        self.snapshot = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// After the last stage that can write, the work tree is the candidate again.
+    pub(crate) fn tidy_up(&mut self, ask: Ask<'_>) -> Result<(), Broken> {
+        let mut machine = self.shared.borrow_mut();
+        if let (Some(snapshot), Some(frozen)) = (&self.snapshot, &self.frozen) {
+            machine.clean_to(snapshot, frozen)?;
+            if !ask.charter.policy.commit_on_pass {
+                machine.flush_work(&frozen.changed)?;
+            }
+        }
+        machine.sync_objects()
+    }
+
+    /// After a crash, only what an agent can have done to HEAD is undone.
+    pub(crate) fn check_head(&self, ask: Ask<'_>, snapshot: &Snapshot) -> Result<(), Broken> {
+        if !self.is_recovering {
+            return Ok(());
+        }
+        match self.shared.borrow().locate(&snapshot.branch, &ask.attempt.base, None) {
+            At::Foreign => Err(Broken::Refused("HEAD is a person's")),
+            At::Base | At::AgentCommits | At::Prepared | At::Beyond => Ok(()),
+        }
     }
 }
 

@@ -74,41 +74,6 @@ fn repo_path(path: &Path) -> RepoPath {
     RepoPath::new(*path).expect("the simulation names good paths")
 }
 
-impl SimWorld {
-    fn ends(&self) {
-        self.shared.borrow_mut().enters(Phase::After);
-    }
-
-    fn look(&mut self, id: &CommitId) -> Result<Snapshot, Broken> {
-        let snapshot = self.shared.borrow().load_snapshot(id)?;
-        self.snapshot = Some(snapshot.clone());
-        Ok(snapshot)
-    }
-
-    /// After the last stage that can write, the work tree is the candidate again.
-    pub(crate) fn tidy_up(&mut self, ask: Ask<'_>) -> Result<(), Broken> {
-        let mut machine = self.shared.borrow_mut();
-        if let (Some(snapshot), Some(frozen)) = (&self.snapshot, &self.frozen) {
-            machine.clean_to(snapshot, frozen)?;
-            if !ask.charter.policy.commit_on_pass {
-                machine.flush_work(&frozen.changed)?;
-            }
-        }
-        machine.sync_objects()
-    }
-
-    /// After a crash, only what an agent can have done to HEAD is undone.
-    fn check_head(&self, ask: Ask<'_>, snapshot: &Snapshot) -> Result<(), Broken> {
-        if !self.is_recovering {
-            return Ok(());
-        }
-        match self.shared.borrow().locate(&snapshot.branch, &ask.attempt.base, None) {
-            At::Foreign => Err(Broken::Refused("HEAD is a person's")),
-            At::Base | At::AgentCommits | At::Prepared | At::Beyond => Ok(()),
-        }
-    }
-}
-
 impl World for SimWorld {
     type Error = Broken;
 
