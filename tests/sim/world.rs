@@ -12,7 +12,7 @@ use looper::engine::event::{
     ImplementFinished, Person, PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled,
     RollbackFinished, RollbackStarted, SecretFinding, StageStarted, VerifyFinished, VerifyStarted,
 };
-use looper::engine::id::{CommitId, Digest, ObjectId, RepoPath};
+use looper::engine::id::{Digest, ObjectId, RepoPath};
 use looper::engine::report::{Class, Usage};
 use looper::engine::state::Transaction;
 use looper::engine::task::Mark;
