@@ -14,6 +14,7 @@ mod integrity;
 mod loopdex;
 mod machine;
 mod mem_log;
+mod memory;
 mod readme;
 mod reads;
 mod replay;
