@@ -114,6 +114,9 @@ pub enum Command {
     /// Follow a script instead of thinking: the agent of the demo.
     #[command(hide = true)]
     ScriptedAgent(ScriptedAgentArgs),
+    /// Give up writing everywhere else, and become another program.
+    #[command(name = "__confine", hide = true)]
+    Confine(ConfineArgs),
 }
 
 /// Arguments of `demo`.
@@ -275,6 +278,20 @@ pub struct ScriptedAgentArgs {
     /// What to pass on to it.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
+}
+
+/// Arguments of the process that confines itself.
+#[derive(Debug, Args)]
+pub struct ConfineArgs {
+    /// A file or directory that may be written.
+    #[arg(long = "write", value_name = "PATH")]
+    pub writable: Vec<PathBuf>,
+    /// Give up TCP as well.
+    #[arg(long)]
+    pub no_network: bool,
+    /// The program, and what it is given.
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }
 
 #[cfg(test)]

@@ -265,6 +265,7 @@ impl From<WorldError> for Failure {
             WorldError::Git(error) => error.into(),
             WorldError::Prompt(error) => error.into(),
             WorldError::Lock(error) => error.into(),
+            WorldError::Sandbox(error) => error.into(),
             WorldError::ForeignHead { .. } => Self::of(Exit::Refused, &error).help(
                 "somebody moved HEAD after the crash, and nothing was touched: \
                  check out the branch as it was, then run again",

@@ -4,6 +4,7 @@ pub mod args;
 mod audit;
 mod block;
 mod completions;
+mod confine;
 mod debug_log;
 mod demo;
 mod doctor;
@@ -51,6 +52,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Command::ScriptedAgent(args) = cli.command {
         return scripted::main(args.arguments);
     }
+    if let Command::Confine(args) = cli.command {
+        return confine::confine(args);
+    }
     let site = match Site::new(cli.global) {
         Ok(site) => site,
         Err(failure) => return report(&failure, false).report(),
@@ -84,7 +88,9 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
         Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => completions::completions(args),
         Command::Man => completions::man(),
-        Command::ScriptedAgent(_) => unreachable!("BUG: the scripted agent has no site"),
+        Command::ScriptedAgent(_) | Command::Confine(_) => {
+            unreachable!("BUG: what stands in for other programs has no site")
+        }
     }
 }
 

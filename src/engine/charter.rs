@@ -37,6 +37,58 @@ pub struct Charter {
     pub tasks: Vec<Task>,
     /// Ids that are done but no longer in the backlog.
     pub archived: Vec<TaskId>,
+    /// What agents and verify commands are kept from. Older logs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containment: Option<Containment>,
+}
+
+/// What agents and verify commands are kept from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Containment {
+    /// How well.
+    pub level: SandboxLevel,
+    /// Whether verify commands reach the network.
+    pub verify_network: Network,
+    /// What implementers and verify commands may write besides the project.
+    pub writable: Vec<String>,
+    /// What each agent may write besides that.
+    pub agents: BTreeMap<AgentName, Vec<String>>,
+}
+
+/// How well a process is contained.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxLevel {
+    /// It can do whatever the user can.
+    None,
+    /// What it may not write outside the project is read-only.
+    Partial,
+    /// Everything it may not write is read-only, and nothing of it outlives its stage.
+    Full,
+}
+
+impl SandboxLevel {
+    /// The name in the log and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Partial => "partial",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// Whether a process reaches the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// It does.
+    Open,
+    /// It does not.
+    Closed,
 }
 
 /// The commit a run starts from.

@@ -16,6 +16,7 @@ pub mod paths;
 pub mod process;
 pub mod prompts;
 pub mod reserve;
+pub mod sandbox;
 pub mod tx;
 pub mod tx_copy;
 pub mod world;

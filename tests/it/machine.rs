@@ -75,6 +75,7 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
         limits: Limits::default(),
         tasks,
         archived: vec![],
+        containment: None,
     }
 }
 

@@ -128,6 +128,7 @@ macro_rules! finished {
             message: (class_of(&$answer) == Class::Ok).then(|| ObjectId::new("message")),
             state_changes: touched(&$answer),
             rescued: vec![],
+            sandbox: None,
             $($field: $value,)*
         }
     };
@@ -227,6 +228,7 @@ impl World for Script {
             commands: call.commands.iter().map(run).collect(),
             state_changes: touched(&answer),
             rescued: vec![],
+            sandbox: None,
         }))
     }
 

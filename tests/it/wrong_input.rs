@@ -147,7 +147,12 @@ fn redacted(project: &Project, text: &str) -> String {
 #[case::a_variable_is_no_number(
     prepared(|it| it.env("LOOPER_RUN_FAILURES_MAX", "many")), "run", 3
 )]
-#[case::a_sandbox_is_required(config("[run]\nsandbox = \"required\""), "run", 3)]
+#[case::a_sandbox_is_required(
+    prepared(|it| {
+        it.env("LOOPER_RUN_SANDBOX", "required");
+        it.program("bwrap", "echo 'bwrap: No permissions to create new namespace' >&2; exit 1");
+    }), "run", 3
+)]
 #[case::a_prompt_is_no_template(
     prepared(|it| it.write(".looper/prompts/planner.md", "{% if %}")), "run", 3
 )]

@@ -54,6 +54,7 @@ impl Bench {
             stdout: capture("stdout"),
             stderr: capture("stderr"),
             limits: Limits { deadline: LONG, idle: None, grace: Duration::from_millis(100) },
+            is_wrapper: false,
         }
     }
 

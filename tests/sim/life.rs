@@ -233,6 +233,7 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
     Charter {
         engine: "0".to_owned(),
         rules: RULES,
+        containment: None,
         base: Base { commit: machine.repo.head_commit(), branch },
         backlog: BacklogPin {
             path: "backlog.md".to_owned(),

@@ -55,6 +55,7 @@ macro_rules! finished {
             message: $called.message,
             state_changes: $called.state_changes,
             rescued: $called.rescued,
+            sandbox: None,
             $($field: $value,)*
         }
     };
@@ -188,6 +189,7 @@ impl World for SimWorld {
             commands: call.commands.iter().map(run).collect(),
             state_changes: called.state_changes,
             rescued: called.rescued,
+            sandbox: None,
         }))
     }
 

@@ -5,6 +5,7 @@ mod findings;
 mod machine;
 mod project;
 mod remains;
+mod sandbox;
 
 use serde_json::json;
 
@@ -41,6 +42,9 @@ pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
         visit.lock(layout);
         visit.prompts(layout);
         visit.space(layout);
+        if let Some(config) = &config {
+            visit.sandbox(layout, git.as_ref(), config);
+        }
     }
     let from = layout.as_ref().map_or(site.cwd.as_path(), Layout::project);
     visit.agents(config.as_ref(), from);

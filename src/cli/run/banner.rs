@@ -1,13 +1,20 @@
 //! What a person should know before the first agent is called.
 
-use crate::engine::charter::{Charter, Risk, Stage};
+use crate::engine::charter::{Charter, Network, Risk, SandboxLevel, Stage};
 use crate::host::config::Config;
 use crate::host::paths::Layout;
 use crate::ui::sanitize::clean_line;
 use crate::ui::story::short;
 
 /// The safety banner.
-pub(super) fn banner(layout: &Layout, charter: &Charter, config: &Config) -> String {
+///
+/// `why`: what a better sandbox than the chosen one lacks.
+pub(super) fn banner(
+    layout: &Layout,
+    charter: &Charter,
+    config: &Config,
+    why: Option<&str>,
+) -> String {
     let policy = &charter.policy;
     let mut text = String::from("looper\n");
     let mut row = |name: &str, value: &str| {
@@ -28,7 +35,7 @@ pub(super) fn banner(layout: &Layout, charter: &Charter, config: &Config) -> Str
             Risk::Safe => "safe: agents run without their bypass flags",
         },
     );
-    row("sandbox", "none: agents can reach whatever you can");
+    row("sandbox", &sandbox(charter, why));
     if policy.allow_dirty {
         row("work tree", "your uncommitted changes stay out of every commit");
     }
@@ -40,6 +47,24 @@ pub(super) fn banner(layout: &Layout, charter: &Charter, config: &Config) -> Str
         row("commits", "off: what passes stays in the work tree");
     }
     text
+}
+
+fn sandbox(charter: &Charter, why: Option<&str>) -> String {
+    let level = charter.containment.as_ref().map_or(SandboxLevel::None, |terms| terms.level);
+    let holds = match level {
+        SandboxLevel::Full => {
+            "agents write the project and what is theirs, never .git or the state directory"
+        }
+        SandboxLevel::Partial => {
+            "agents write the project, .git in it and what is theirs, and little else"
+        }
+        SandboxLevel::None => "agents can reach whatever you can",
+    };
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let is_closed =
+        charter.containment.as_ref().is_some_and(|terms| terms.verify_network == Network::Closed);
+    let network = if is_closed { "; verify commands have no network" } else { "" };
+    format!("{}: {holds}{network}{why}", level.name())
 }
 
 fn agents(charter: &Charter) -> String {

@@ -19,7 +19,7 @@ use crate::engine::id::{AgentName, CommitId, Digest, TreeId};
 use crate::engine::state::State;
 use crate::host::agents::{self, Format};
 use crate::host::clock;
-use crate::host::config::{Ask, Config, Sandbox, Switch};
+use crate::host::config::{Ask, Config, Switch};
 use crate::host::git::{Dirt, Git};
 use crate::host::log::Reader;
 use crate::host::paths::Layout;
@@ -43,15 +43,9 @@ const DIRTY_LISTED_MAX: usize = 10;
 /// What the configuration asks for has to be possible.
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     config.check_agents(&PRESETS)?;
-    let refuse = |what: &str, help: &str| Err(Failure::new(Exit::Refused, what).help(help));
-    if config.run.sandbox == Sandbox::Required {
-        return refuse(
-            "run.sandbox = \"required\", and this looper has no sandbox",
-            "run it inside a container or a virtual machine, and set run.sandbox to \"off\"",
-        );
-    }
     if config.gates.fail_to_pass == Switch::On {
-        return refuse("gates.fail_to_pass is not available in this version", "set it to \"off\"");
+        let what = "gates.fail_to_pass is not available in this version";
+        return Err(Failure::new(Exit::Refused, what).help("set it to \"off\""));
     }
     Ok(())
 }
@@ -102,6 +96,7 @@ fn charter(
         limits: config.limits(),
         tasks: backlog.tasks(),
         archived: backlog.completed.iter().cloned().collect(),
+        containment: None,
     }
 }
 

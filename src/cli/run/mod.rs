@@ -2,6 +2,7 @@
 
 mod banner;
 pub(super) mod charter;
+pub(super) mod contain;
 mod news;
 mod open;
 mod settle;
@@ -35,6 +36,7 @@ use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
+use contain::{Chosen, Ground};
 use settle::Settled;
 use wait::Used;
 
@@ -183,8 +185,10 @@ async fn drive(
     let mut pause = wait::PROBE.0;
     let mut used = Used::default();
     loop {
+        let chosen = contained(site, config, layout, driver).await;
+        let chosen = chosen.map_err(Failure::before_agents)?;
         let (mut charter, news) =
-            begin(site, args, config, layout, driver).map_err(Failure::before_agents)?;
+            begin(site, args, config, layout, driver, chosen).map_err(Failure::before_agents)?;
         used.apply(&mut charter);
         let outcome = driver.run(charter.clone(), news).await;
         driver.watch.reporter.finish();
@@ -231,6 +235,18 @@ fn end(
     Ok(Exit::from_code(ended.exit_code))
 }
 
+/// Finds a sandbox for the run.
+async fn contained(
+    site: &Site,
+    config: &Config,
+    layout: &Layout,
+    driver: &mut HostDriver,
+) -> Result<Chosen, Failure> {
+    let git_dirs = driver.world.git().dirs().map(PathBuf::from);
+    let backlog = driver.world.backlog().path().to_owned();
+    contain::choose(site, config, &Ground { layout, git_dirs, backlog: &backlog }).await
+}
+
 /// Checks everything that has to hold before an agent is called.
 fn begin(
     site: &Site,
@@ -238,13 +254,16 @@ fn begin(
     config: &Config,
     layout: &Layout,
     driver: &mut HostDriver,
+    chosen: Chosen,
 ) -> Result<(Charter, News), Failure> {
     let parsed = read_backlog(site, driver)?;
     driver.world.try_out(&clock::new_run_id(clock::now()))?;
-    let charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
+    let mut charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
+    charter.containment = Some(chosen.containment);
+    driver.world.contain(chosen.sandbox);
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if !site.global.quiet {
-        say(&banner::banner(layout, &charter, config));
+        say(&banner::banner(layout, &charter, config, chosen.why.as_deref()));
     }
     Ok((charter, news))
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::at::At;
-use crate::engine::charter::GateId;
+use crate::engine::charter::{GateId, SandboxLevel};
 use crate::engine::id::{AgentName, CommitId, ObjectId, RepoPath, TaskId, TreeId};
 use crate::engine::report::{Class, Usage};
 use crate::engine::verdict::Verdict;
@@ -72,6 +72,9 @@ macro_rules! stage_finished {
             pub state_changes: Vec<String>,
             /// What it changed under `.git`; all of it was put back.
             pub rescued: Vec<String>,
+            /// How well it was contained. Older logs do not say.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub sandbox: Option<SandboxLevel>,
             $($(#[$field_doc])* pub $field: $type,)*
         }
     };
@@ -165,6 +168,9 @@ pub struct VerifyFinished {
     /// What the commands changed under `.git`, or of the candidate before the next one ran; all of
     /// it was put back.
     pub rescued: Vec<String>,
+    /// How well the commands were contained. Older logs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxLevel>,
 }
 
 /// One run of one verify command.

@@ -1,6 +1,6 @@
 //! What is known about each agent program before it is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
@@ -31,6 +31,29 @@ pub fn preset(name: &str, risk: Risk, model: &str, effort: &str) -> Option<Prese
         _ => return None,
     };
     Some(Preset { command, prompt: PromptBy::Stdin, output })
+}
+
+/// What programs that have no preset write outside the project.
+const OTHERS: [(&str, &[&str]); 3] = [
+    ("copilot", &["~/.copilot", "~/.config/github-copilot"]),
+    ("cursor-agent", &["~/.cursor", "~/.config/cursor"]),
+    ("pi", &["~/.pi"]),
+];
+
+/// What an agent has to be able to write outside the project, as far as its program or what it
+/// prints tells: a script of one's own that prints the frames of codex most likely calls codex.
+pub fn writable(program: &str, output: &str) -> BTreeSet<&'static str> {
+    let program = program.rsplit('/').next().unwrap_or(program);
+    let known = [
+        ("codex", codex::WRITABLE),
+        ("claude", claude::WRITABLE),
+        ("gemini", gemini::WRITABLE),
+        ("opencode", opencode::WRITABLE),
+        ("qwen", qwen::WRITABLE),
+    ];
+    let named = known.into_iter().chain(OTHERS);
+    let own = named.filter(|(name, _)| *name == program || *name == output);
+    own.flat_map(|(_, places)| places.iter().copied()).collect()
 }
 
 /// What a command line depends on.
@@ -185,6 +208,19 @@ mod tests {
         assert_eq!(given.command.join(" "), unattended);
         assert_eq!(given.output.name(), name);
         assert_eq!(preset(name, Risk::Safe, "", "").unwrap().command.join(" "), safe);
+    }
+
+    #[rstest]
+    #[case::by_its_name("codex", "text", &["~/.codex"])]
+    #[case::by_its_path("/opt/bin/pi", "text", &["~/.pi"])]
+    #[case::by_what_it_prints("night-shift.sh", "gemini", &["~/.gemini"])]
+    #[case::unknown("night-shift.sh", "text", &[])]
+    fn the_places_of_a_program_are_known(
+        #[case] program: &str,
+        #[case] output: &str,
+        #[case] want: &[&str],
+    ) {
+        assert_eq!(writable(program, output).into_iter().collect::<Vec<_>>(), want);
     }
 
     #[test]

@@ -12,6 +12,15 @@ use crate::engine::report::{Class, Usage, Usd};
 pub(super) const ENVIRONMENT: [(&str, &str); 2] =
     [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("DISABLE_AUTOUPDATER", "1")];
 
+/// What it writes outside the project: settings, login, sessions.
+pub(super) const WRITABLE: &[&str] = &[
+    "~/.claude",
+    "~/.claude.json",
+    "~/.local/state/claude",
+    "~/.cache/claude",
+    "~/.cache/claude-cli-nodejs",
+];
+
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {
     let mut command = words(["claude", "-p", "--output-format", "stream-json", "--verbose"]);
     command.extend(match call.risk {

@@ -7,6 +7,9 @@ use super::frames::{Dialect, Reading, Trouble, text, tokens};
 use crate::engine::charter::Risk;
 use crate::engine::report::Usage;
 
+/// What it writes outside the project: settings, login, sessions.
+pub(super) const WRITABLE: &[&str] = &["~/.codex"];
+
 /// The settings bound the start (no look for plugins on the net) and the end (no waiting for ever
 /// for a network that is not there, no waiting for telemetry).
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {

@@ -15,6 +15,9 @@ pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
     ("GEMINI_TELEMETRY_ENABLED", "false"),
 ];
 
+/// What it writes outside the project: settings, login, sessions.
+pub(super) const WRITABLE: &[&str] = &["~/.gemini"];
+
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {
     let mut command = words(["gemini", "--output-format", "stream-json", "--approval-mode"]);
     command.extend(match call.risk {

@@ -20,6 +20,6 @@ mod reset;
 #[cfg(test)]
 mod transcripts;
 
-pub use adapter::{Format, Preset, UnknownFormat, preset};
+pub use adapter::{Format, Preset, UnknownFormat, preset, writable};
 pub use answer::{Answer, Evidence, ReadError, read};
 pub use custom::{PlaceError, Placed, place};

@@ -21,6 +21,14 @@ pub(super) const CONFIG: (&str, &str) =
     ("OPENCODE_CONFIG_CONTENT", r#"{"autoupdate":false,"share":"disabled"}"#);
 
 /// A title saves the model call that would find one.
+/// What it writes outside the project: settings, login, sessions.
+pub(super) const WRITABLE: &[&str] = &[
+    "~/.config/opencode",
+    "~/.local/share/opencode",
+    "~/.local/state/opencode",
+    "~/.cache/opencode",
+];
+
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {
     let mut command = words(["opencode", "run", "--format", "json", "--title", "looper"]);
     command.extend(match call.risk {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::env::{self, Form};
-use super::value::{Output, Seconds, Timeout};
+use super::value::{Output, Seconds, Timeout, Writable};
 use crate::engine::charter::PromptBy;
 
 macro_rules! agent {
@@ -56,4 +56,7 @@ agent! {
     timeout_s: Timeout,
     /// Seconds of silence after which it is ended; 0: never.
     idle_s: Seconds,
+    /// What it may write in a sandbox besides what is known about its program: its settings,
+    /// sessions. Paths that begin with `/` or `~/`, and "caches" as in `run.writable`.
+    writable: Vec<Writable>,
 }

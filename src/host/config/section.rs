@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{Agents, Profile, Protected};
 use super::env::{self, Form};
-use super::value::{Dollars, Sandbox, Seconds, Switch, Timeout};
+use super::value::{Dollars, Sandbox, Seconds, Switch, Timeout, Writable};
 use crate::engine::charter::{Checkout, GateId, Risk};
 use crate::engine::id::AgentName;
 
@@ -77,8 +77,12 @@ section! {
         failures_max: NonZeroU32 = const { NonZeroU32::new(5).expect("five is not zero") },
         /// Whether a pass is committed.
         commit_on_pass: bool = true,
-        /// Whether agents run in a sandbox.
+        /// Whether agents and verify commands run in a sandbox: "auto" where the machine has one,
+        /// "required" or not at all, "off" never.
         sandbox: Sandbox = Sandbox::Auto,
+        /// What implementers and verify commands may write in a sandbox besides the project: paths
+        /// that begin with `/` or `~/`, and "caches" for those of the usual tools.
+        writable: Vec<Writable> = vec![Writable::caches()],
         /// A run is refused on branches whose name does not begin with this.
         require_branch_prefix: String = String::new(),
         /// How far agents are trusted: "unattended" with their own bypass flags, "safe" without.
@@ -95,6 +99,8 @@ section! {
         checkout: Checkout = Checkout::Worktree,
         /// How often each runs; all runs must pass.
         repeat: NonZeroU32 = NonZeroU32::MIN,
+        /// Whether they reach the network; `false` needs a sandbox.
+        network: bool = true,
     }
 }
 

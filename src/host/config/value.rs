@@ -30,6 +30,55 @@ pub enum Sandbox {
     Off,
 }
 
+/// Stands for the caches of the usual tools.
+const CACHES: &str = "caches";
+
+/// A place that may be written: absolute, below the home directory where it begins with `~/`, or
+/// the caches of the usual tools.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Writable(String);
+
+impl Writable {
+    pub(super) fn caches() -> Self {
+        Self(CACHES.to_owned())
+    }
+
+    /// The path, unless it stands for the caches.
+    pub fn path(&self) -> Option<&str> {
+        (self.0 != CACHES).then_some(&self.0)
+    }
+}
+
+impl From<Writable> for String {
+    fn from(place: Writable) -> Self {
+        place.0
+    }
+}
+
+impl TryFrom<String> for Writable {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_plain = !text.split('/').any(|part| part == "..") && !text.contains('\0');
+        if text == CACHES || is_plain && (text.starts_with('/') || text.starts_with("~/")) {
+            Ok(Self(text))
+        } else {
+            Err(format!("expected \"caches\", or a path from / or ~/ without .., found {text:?}"))
+        }
+    }
+}
+
+impl JsonSchema for Writable {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Writable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(caches$|/|~/)" })
+    }
+}
+
 /// How what an agent prints is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

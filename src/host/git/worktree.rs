@@ -124,6 +124,11 @@ impl Git {
         })
     }
 
+    /// Where the repository keeps what belongs to this work tree, and what all its work trees share.
+    pub fn dirs(&self) -> [&Path; 2] {
+        [self.repo.git_dir(), self.repo.common_dir()]
+    }
+
     /// Says that something else may have written to the work tree since the last call. To be
     /// called after every child process.
     pub fn touched(&mut self) {

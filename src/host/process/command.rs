@@ -24,6 +24,9 @@ pub struct Command {
     pub stderr: Capture,
     /// What bounds it.
     pub limits: Limits,
+    /// Whether the program only stands around another one: it ends when that one ends, takes
+    /// everything with it when it is ended itself, and so is never asked to end, only forced.
+    pub is_wrapper: bool,
 }
 
 /// What a program reads.

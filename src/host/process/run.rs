@@ -53,6 +53,7 @@ struct Running {
     child: Child,
     exit: Option<Exit>,
     limits: Limits,
+    is_wrapper: bool,
     started: Instant,
     activity: Arc<Activity>,
     streams: JoinSet<()>,
@@ -79,7 +80,7 @@ impl Count {
 
 impl Running {
     fn start(command: Command) -> Result<Self, ProcessError> {
-        let Command { argv, cwd, environment, stdin, stdout, stderr, limits } = command;
+        let Command { argv, cwd, environment, stdin, stdout, stderr, limits, is_wrapper } = command;
         let name = argv.first().cloned().unwrap_or_default();
         let Some(program) = find_program(&name, &environment, &cwd) else {
             return Err(ProcessError::NotFound { program: name });
@@ -128,6 +129,7 @@ impl Running {
             child,
             exit: None,
             limits,
+            is_wrapper,
             started,
             activity,
             streams,
@@ -182,8 +184,10 @@ impl Running {
     /// Nobody is asked twice: programs take a second request for impatience.
     fn ask_to_end(&mut self) {
         let descendants = self.leader.descendants();
-        self.signal_group(Signal::TERM);
-        self.signal_group(Signal::CONT);
+        if !self.is_wrapper {
+            self.signal_group(Signal::TERM);
+            self.signal_group(Signal::CONT);
+        }
         let elsewhere = descendants.iter().filter(|stat| stat.group != self.leader.pid);
         elsewhere.map(|stat| stat.id).for_each(ask_to_end);
         self.remembered.extend(descendants.iter().map(|stat| stat.id));

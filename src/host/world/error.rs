@@ -12,6 +12,7 @@ use crate::host::lock::LockError;
 use crate::host::objects::ObjectError;
 use crate::host::process::ProcessError;
 use crate::host::prompts::PromptError;
+use crate::host::sandbox::SandboxError;
 use crate::host::tx::TxError;
 
 /// Why an effect could not be carried out. Nothing of it was recorded.
@@ -35,6 +36,9 @@ pub enum WorldError {
     /// A process.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The sandbox does not work any more.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// A prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),

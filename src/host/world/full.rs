@@ -86,7 +86,7 @@ impl HostWorld {
             terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?;
         let prompt = self.objects.put(prompt.as_bytes())?;
         let class = Class::DiskFull;
-        Ok(Called { class, state_changes, rescued, ..missing(prompt, terms) })
+        Ok(Called { class, state_changes, rescued, ..missing(prompt, terms, self.sandbox.level()) })
     }
 
     /// What verify commands are reported to have done that filled the disk. What they left goes at
@@ -115,6 +115,7 @@ impl HostWorld {
             commands: call.commands.iter().map(failed).collect(),
             state_changes,
             rescued,
+            sandbox: Some(self.sandbox.level()),
         })
     }
 }

@@ -21,6 +21,7 @@ use crate::host::paths::Layout;
 use crate::host::process::{Cancel, RUN_VARIABLE};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::{Reserve, Room};
+use crate::host::sandbox::Sandbox;
 use crate::host::tx::Tx;
 
 /// How many paths an event names. A change of more cannot be judged, and is not read by anybody.
@@ -71,7 +72,8 @@ pub struct HostWorld {
     lock: Lock,
     pub(super) tx: Tx<Transaction>,
     pub(super) tip: SharedTip,
-    environment: BTreeMap<OsString, OsString>,
+    pub(super) environment: BTreeMap<OsString, OsString>,
+    pub(super) sandbox: Sandbox,
     guard: Guard,
     is_recovering: bool,
     pub(super) holds_requests: bool,
@@ -106,6 +108,7 @@ impl HostWorld {
             tx: parts.tx,
             tip: parts.tip,
             environment: parts.environment,
+            sandbox: Sandbox::none(),
             is_recovering: parts.is_recovering,
             holds_requests: false,
         }

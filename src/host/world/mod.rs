@@ -5,6 +5,7 @@
 //! | `host_world` | [`HostWorld`]: what there is |
 //! | `ports` | every effect, carried out |
 //! | `stage`, `verify` | agents and verify commands, called |
+//! | `contained` | what each of them may write |
 //! | `briefing` | what they are told |
 //! | `record` | what people can read about an attempt afterwards |
 //! | `guard`, `backlog_file` | what belongs to us and is put back |
@@ -14,6 +15,7 @@
 
 mod backlog_file;
 mod briefing;
+mod contained;
 mod cut_short;
 mod error;
 mod full;

@@ -40,6 +40,7 @@ macro_rules! finished {
             message: $called.message.map(|message| message.id),
             state_changes: $called.state_changes,
             rescued: $called.rescued,
+            sandbox: Some($called.sandbox),
             $($field: $value,)*
         }
     };

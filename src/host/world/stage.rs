@@ -7,18 +7,19 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use super::contained::{Worker, temporary_in};
 use super::error::WorldError;
 use super::host_world::HostWorld;
 use crate::driver::{Ask, Reply};
 use crate::engine::at::At;
-use crate::engine::charter::{AgentTerms, PromptBy, Stage};
+use crate::engine::charter::{AgentTerms, PromptBy, SandboxLevel, Stage};
 use crate::engine::event::StageStarted;
 use crate::engine::id::ObjectId;
 use crate::engine::report::{Class, Usage};
 use crate::engine::secret::{Redactor, redact};
 use crate::host::agents::{self, Answer, Evidence, Format};
 use crate::host::clock;
-use crate::host::process::{self, Capture, Cause, Command, Ended, Limits, ProcessError};
+use crate::host::process::{Capture, Cause, Command, Ended, Limits, ProcessError};
 
 /// How much of an agent's standard output is kept, in bytes. A night of frames fits.
 const STDOUT_BYTES_MAX: u64 = 64 << 20;
@@ -49,6 +50,7 @@ pub(super) struct Called {
     pub(super) message: Option<Message>,
     pub(super) state_changes: Vec<String>,
     pub(super) rescued: Vec<String>,
+    pub(super) sandbox: SandboxLevel,
 }
 
 /// A final message, and where it is kept.
@@ -89,12 +91,16 @@ impl HostWorld {
         let prompt_id = self.objects.put(prompt.as_bytes())?;
         let scratch = self.scratch(ask.run)?;
         let environment = self.stage_environment(ask, stage);
+        let level = self.sandbox.level();
         let command = match command(&terms, environment, prompt, scratch.path(), self.project())? {
             Some(command) => command,
-            None => return Ok(Reply::Got(missing(prompt_id, &terms))),
+            None => return Ok(Reply::Got(missing(prompt_id, &terms, level))),
         };
+        let agent = Some(&call.agent);
+        let (work_dir, scratch_dir) = (self.project(), scratch.path());
+        let cell = self.cell(&Worker { ask, stage, agent, work_dir, scratch: scratch_dir });
         self.capture_state()?;
-        let ended = process::run(command, self.cancel.clone()).await;
+        let ended = self.run_in(command, &cell).await;
         self.git.touched();
         let state_changes = self.put_back_state()?;
         // What an implementer committed or staged is part of its change: the freeze looks first.
@@ -102,14 +108,14 @@ impl HostWorld {
             Stage::Implement => vec![],
             _ => self.put_back_git()?,
         };
-        let ended = match ended {
+        let ended = match ended? {
             Ok(ended) if ended.cause == Cause::Cancelled => {
                 self.keep_cut_short(scratch.path());
                 return Ok(Reply::Interrupted);
             }
             Ok(ended) => ended,
             Err(ProcessError::NotFound { .. } | ProcessError::Start { .. }) => {
-                let called = Called { state_changes, rescued, ..missing(prompt_id, &terms) };
+                let called = Called { state_changes, rescued, ..missing(prompt_id, &terms, level) };
                 return Ok(Reply::Got(called));
             }
             Err(error) => return Err(error.into()),
@@ -137,6 +143,7 @@ impl HostWorld {
             message,
             state_changes,
             rescued,
+            sandbox: level,
         }))
     }
 
@@ -196,9 +203,7 @@ fn command(
     let Ok(placed) = agents::place(&terms.command, terms.prompt, prompt, &file) else {
         return Ok(None);
     };
-    let temporary = scratch.join("tmp");
-    fs::create_dir(&temporary).map_err(WorldError::io("create", &temporary))?;
-    environment.insert("TMPDIR".into(), temporary.into());
+    environment.insert("TMPDIR".into(), temporary_in(scratch)?.into());
     if let Ok(format) = terms.output.parse::<Format>() {
         format.prepare(&mut environment);
     }
@@ -215,6 +220,7 @@ fn command(
             idle,
             grace: Limits::GRACE,
         },
+        is_wrapper: false,
     }))
 }
 
@@ -229,7 +235,7 @@ fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended) -> Result<Answer, Wo
     Ok(agents::read(format, &evidence)?)
 }
 
-pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms) -> Called {
+pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms, sandbox: SandboxLevel) -> Called {
     Called {
         model: terms.model.clone(),
         exit_code: None,
@@ -242,5 +248,6 @@ pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms) -> Called {
         message: None,
         state_changes: vec![],
         rescued: vec![],
+        sandbox,
     }
 }

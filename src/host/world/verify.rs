@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::contained::{Worker, temporary_in};
 use super::error::WorldError;
 use super::host_world::{HostWorld, PATHS_MAX};
 use super::stage::redact_into;
@@ -12,7 +13,7 @@ use crate::driver::{Ask, Reply};
 use crate::engine::charter::{Checkout, Stage};
 use crate::engine::event::{CommandResult, VerifyFinished, VerifyStarted};
 use crate::engine::id::TreeId;
-use crate::host::process::{self, Capture, Cause, Command, Ended, Limits, Stdin};
+use crate::host::process::{Capture, Cause, Command, Ended, Limits, Stdin};
 
 /// How much of each stream of a command is kept, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 4 << 20;
@@ -22,6 +23,8 @@ struct Terms<'a> {
     ask: Ask<'a>,
     /// Where they run.
     dir: PathBuf,
+    /// What all commands of the stage share.
+    scratch: &'a Path,
     timeout: Duration,
 }
 
@@ -54,12 +57,14 @@ impl HostWorld {
                     }
                     self.project().to_owned()
                 };
-                match self.run_command(&Terms { ask, dir, timeout }, command, &place).await? {
+                let scratch = scratch.path();
+                let terms = Terms { ask, dir, scratch, timeout };
+                match self.run_command(&terms, command, &place).await? {
                     Reply::Got(run) => runs.push((command, run, place)),
                     Reply::Interrupted => {
                         self.put_back_state()?;
                         self.put_back_git()?;
-                        self.keep_cut_short(scratch.path());
+                        self.keep_cut_short(scratch);
                         return Ok(Reply::Interrupted);
                     }
                 }
@@ -81,6 +86,7 @@ impl HostWorld {
             commands,
             state_changes,
             rescued,
+            sandbox: Some(self.sandbox.level()),
         }))
     }
 
@@ -105,21 +111,31 @@ impl HostWorld {
             keep_bytes: OUTPUT_BYTES_MAX,
             kill_bytes: None,
         };
-        let ended = process::run(
-            Command {
-                argv: vec![self.shell.into(), "-c".into(), command.into()],
-                cwd: terms.dir.clone(),
-                environment: self.stage_environment(terms.ask, Stage::Verify),
-                stdin: Stdin::Null,
-                stdout: capture("stdout"),
-                stderr: capture("stderr"),
-                limits: Limits { deadline: terms.timeout, idle: None, grace: Limits::GRACE },
-            },
-            self.cancel.clone(),
-        )
-        .await;
+        temporary_in(terms.scratch)?;
+        let cell = self.cell(&Worker {
+            ask: terms.ask,
+            stage: Stage::Verify,
+            agent: None,
+            work_dir: &terms.dir,
+            scratch: terms.scratch,
+        });
+        let ended = self
+            .run_in(
+                Command {
+                    argv: vec![self.shell.into(), "-c".into(), command.into()],
+                    cwd: terms.dir.clone(),
+                    environment: self.stage_environment(terms.ask, Stage::Verify),
+                    stdin: Stdin::Null,
+                    stdout: capture("stdout"),
+                    stderr: capture("stderr"),
+                    limits: Limits { deadline: terms.timeout, idle: None, grace: Limits::GRACE },
+                    is_wrapper: false,
+                },
+                &cell,
+            )
+            .await;
         self.git.touched();
-        let ended = ended?;
+        let ended = ended??;
         tracing::info!(command, ?ended, "verify command ended");
         Ok(if ended.cause == Cause::Cancelled { Reply::Interrupted } else { Reply::Got(ended) })
     }

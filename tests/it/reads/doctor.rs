@@ -45,8 +45,8 @@ type Spoil = fn(&Project);
     "branch", "HEAD is at main"
 )]
 #[case::sandbox(
-    |project: &Project| fs::write(project.state("config.toml"), "[run]\nsandbox = \"required\"").unwrap(),
-    "config", "no sandbox"
+    |project: &Project| fs::write(project.state("config.toml"), "[verify]\nnetwork = false").unwrap(),
+    "sandbox", "nothing here can keep it out"
 )]
 #[case::log(|project: &Project| fs::write(project.events(), "{}\n").unwrap(), "log", "event 1 is due there")]
 #[case::prompts(

@@ -171,7 +171,12 @@ impl Project {
             .env("PATH", path)
             .env("HOME", self.dir.path())
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
-            .envs([("NO_COLOR", "1"), ("TZ", "UTC"), ("LC_ALL", "C")])
+            .envs([
+                ("NO_COLOR", "1"),
+                ("TZ", "UTC"),
+                ("LC_ALL", "C"),
+                ("LOOPER_RUN_SANDBOX", "off"),
+            ])
             .stdin(Stdio::null());
         command
     }

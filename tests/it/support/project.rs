@@ -71,6 +71,8 @@ impl Project {
             ("TZ", "UTC".into()),
             ("LC_ALL", "C".into()),
             ("NO_COLOR", "1".into()),
+            // What stands behind the sandbox is tested without it.
+            ("LOOPER_RUN_SANDBOX", "off".into()),
             ("LOOPER_SCRIPT", place.join("script.json").into()),
             (orphans::VARIABLE, place.clone().into()),
         ] {
@@ -115,6 +117,15 @@ impl Project {
             project.environment.entry(name.clone()).or_insert_with(|| value.clone());
         }
         project
+    }
+
+    /// Puts a shell script of this name before every other program.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.place().join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("the place is writable");
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).expect("the file is ours");
     }
 
     /// The root of the work tree.
