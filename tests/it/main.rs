@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod child;
+mod containment;
 mod crash;
 mod demo;
 mod end_to_end;
