@@ -6,7 +6,7 @@ use super::event::{GateResult, GatesJudged, ImplementFinished, JudgedAs};
 use super::id::{CommitId, RepoPath, TreeId};
 use super::policy;
 use super::reason;
-use super::task::Task;
+use super::task::{Patterns, Task};
 use super::verdict::Verdict;
 
 /// Proof that a candidate passed every gate. Only [`judge`] makes one, and none is ever read from
@@ -139,7 +139,8 @@ fn scope(task: &Task, change: &ImplementFinished) -> Option<String> {
         let paths = reason::list(&change.overlaps);
         return Some(format!("had uncommitted changes of yours before: {paths}"));
     }
-    let outside: Vec<&RepoPath> = change.paths.iter().filter(|path| !task.allows(path)).collect();
+    let allowed = task.scope();
+    let outside: Vec<&RepoPath> = change.paths.iter().filter(|path| !allowed.cover(path)).collect();
     (!outside.is_empty()).then(|| format!("outside the task's files: {}", reason::list(&outside)))
 }
 
@@ -152,10 +153,10 @@ fn change(change: &ImplementFinished) -> Option<String> {
 fn protected(policy: &Policy, task: &Task, change: &ImplementFinished) -> Option<String> {
     let named: Vec<String> =
         task.verify.iter().flat_map(|command| policy::files_named_by(command)).collect();
+    let patterns = Patterns::new(&policy.protected);
     let is_protected = |path: &&RepoPath| {
         let by_verify = named.iter().any(|name| name.as_bytes() == path.as_bytes());
-        let by_pattern = policy.protected.iter().any(|pattern| pattern.matches(path));
-        (by_verify || by_pattern) && !task.names(path) && !change.created.contains(path)
+        (by_verify || patterns.cover(path)) && !task.names(path) && !change.created.contains(path)
     };
     let touched: Vec<&RepoPath> = change.paths.iter().filter(is_protected).collect();
     (!touched.is_empty()).then(|| format!("protected: {}", reason::list(&touched)))

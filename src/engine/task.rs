@@ -1,6 +1,6 @@
 //! A task's fixed terms, as people wrote them.
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +34,14 @@ impl Task {
         format!("Task {}: {}", self.id, self.title)
     }
 
-    /// Whether the task may touch this path.
+    /// Whether the task may touch this path. For more than a few, see [`Self::scope`].
     pub fn allows(&self, path: &RepoPath) -> bool {
         self.files.iter().any(|pattern| pattern.matches(path))
+    }
+
+    /// What the task may touch, ready for any number of paths.
+    pub fn scope(&self) -> Patterns<'_> {
+        Patterns::new(&self.files)
     }
 
     /// Whether the task names exactly this path.
@@ -107,13 +112,7 @@ impl Pattern {
     /// Whether it covers this path. The literal text counts too, so a file called `a[1]` can be
     /// named.
     pub fn matches(&self, path: &RepoPath) -> bool {
-        if self.0.as_bytes() == path.as_bytes() {
-            return true;
-        }
-        self.is_glob()
-            && self
-                .glob()
-                .is_some_and(|glob| glob.compile_matcher().is_match(bytes_as_path(path.as_bytes())))
+        Matcher::new(self).matches(path)
     }
 
     fn glob(&self) -> Option<globset::Glob> {
@@ -122,6 +121,40 @@ impl Pattern {
             return None;
         }
         GlobBuilder::new(&self.0).literal_separator(true).backslash_escape(true).build().ok()
+    }
+}
+
+/// Patterns that are compiled once, because a change can have any number of paths.
+#[derive(Debug)]
+pub struct Patterns<'a>(Vec<Matcher<'a>>);
+
+impl<'a> Patterns<'a> {
+    /// Compiles them.
+    pub fn new(patterns: &'a [Pattern]) -> Self {
+        Self(patterns.iter().map(Matcher::new).collect())
+    }
+
+    /// Whether one of them covers this path.
+    pub fn cover(&self, path: &RepoPath) -> bool {
+        self.0.iter().any(|matcher| matcher.matches(path))
+    }
+}
+
+#[derive(Debug)]
+struct Matcher<'a> {
+    text: &'a [u8],
+    glob: Option<GlobMatcher>,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(pattern: &'a Pattern) -> Self {
+        let glob = if pattern.is_glob() { pattern.glob() } else { None };
+        Self { text: pattern.0.as_bytes(), glob: glob.map(|glob| glob.compile_matcher()) }
+    }
+
+    fn matches(&self, path: &RepoPath) -> bool {
+        let covers = |glob: &GlobMatcher| glob.is_match(bytes_as_path(path.as_bytes()));
+        self.text == path.as_bytes() || self.glob.as_ref().is_some_and(covers)
     }
 }
 

@@ -148,9 +148,9 @@ impl HostWorld {
                 .map(|(run, output)| super::record::command_run(run, output))
                 .collect()
         });
-        let task = &ask.attempt.task;
+        let allowed = ask.attempt.task.scope();
         let out_of_scope: Vec<RepoPath> =
-            change.paths.iter().filter(|path| !task.allows(path)).cloned().collect();
+            change.paths.iter().filter(|path| !allowed.cover(path)).cloned().collect();
         Ok(self.prompts.render(&Prompt::ImplCritic(&ImplCritic {
             brief: background.brief(ask),
             plan: plan.as_deref(),
