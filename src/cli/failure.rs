@@ -195,7 +195,14 @@ impl From<LogError> for Failure {
             | LogError::Lost { .. }
             | LogError::Tampered { .. } => Exit::BadLog,
         };
-        let help = error.help();
+        let help = match &error {
+            LogError::Damaged { offset, .. } => format!(
+                "{}; the first {offset} bytes are sound: when a copy of them takes its place, \
+                 `looper run` goes on if nothing that was recorded elsewhere is missing",
+                error.help()
+            ),
+            _ => error.help().to_owned(),
+        };
         let mut failure = Self::of(exit, &error).help(help);
         if let LogError::Damaged { line, .. } | LogError::TooNew { line, .. } = &error {
             // Every line is one event.
@@ -266,6 +273,7 @@ impl From<WorldError> for Failure {
             WorldError::Prompt(error) => error.into(),
             WorldError::Lock(error) => error.into(),
             WorldError::Sandbox(error) => error.into(),
+            WorldError::Log(error) => error.into(),
             WorldError::ForeignHead { .. } => Self::of(Exit::Refused, &error).help(
                 "somebody moved HEAD after the crash, and nothing was touched: \
                  check out the branch as it was, then run again",

@@ -215,6 +215,20 @@ pub fn sync_dir(dir: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::io("flush the directory", dir, source))
 }
 
+/// Removes whatever has this name, a directory with all that is in it, without following links.
+///
+/// # Errors
+/// The system refuses. That nothing is there is no error.
+pub(crate) fn clear(path: &Path) -> Result<(), FileError> {
+    let removed = match fs::symlink_metadata(path) {
+        Err(error) if super::stamp::is_absent(&error) => return Ok(()),
+        Err(error) => Err(error),
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+    };
+    removed.map_err(|source| FileError::io("remove", path, source))
+}
+
 /// Makes sure that a directory and its parents exist.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ pub mod process;
 pub mod prompts;
 pub mod reserve;
 pub mod sandbox;
+pub(crate) mod stamp;
 pub mod tx;
 pub mod tx_copy;
 pub mod world;

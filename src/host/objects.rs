@@ -1,6 +1,8 @@
 //! Evidence on disk: each piece in a compressed file that is named by what is in it.
 
-use std::collections::BTreeSet;
+mod recent;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use zstd::stream::{read::Decoder, write::Encoder};
 
+use self::recent::{Recent, read_packed};
 use super::files::{self, FileError};
+use super::stamp::Stamp;
 use crate::engine::id::ObjectId;
 
 /// Higher levels cost more memory than they save disk on transcripts and diffs.
@@ -25,7 +29,7 @@ const MODE: u32 = 0o444;
 /// Bytes moved at once.
 const CHUNK: usize = 64 << 10;
 
-/// Objects remembered as whole, to spare looking at them again.
+/// Objects remembered as whole, to spare reading them again.
 const KNOWN_MAX: usize = 4096;
 
 /// Why a piece of evidence cannot be kept or found.
@@ -74,14 +78,15 @@ pub enum ObjectError {
 /// A directory of objects. Nothing in it is ever changed; equal content is kept once.
 pub struct Objects {
     dir: PathBuf,
-    known: BTreeSet<ObjectId>,
+    known: BTreeMap<ObjectId, Stamp>,
+    recent: VecDeque<Recent>,
     is_dirty: bool,
 }
 
 impl Objects {
     /// The objects in this directory, which is made by the first one.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), known: BTreeSet::new(), is_dirty: false }
+        Self { dir: dir.into(), known: BTreeMap::new(), recent: VecDeque::new(), is_dirty: false }
     }
 
     /// Keeps some bytes and names them.
@@ -91,6 +96,7 @@ impl Objects {
     pub fn put(&mut self, bytes: &[u8]) -> Result<ObjectId, ObjectError> {
         let id = name(Sha256::digest(bytes).into());
         if self.has_whole(&id)? {
+            self.watch_again(&id)?;
             return Ok(id);
         }
         let (temp, id) = self.compress(bytes, bytes.len() as u64, &self.dir)?;
@@ -113,6 +119,7 @@ impl Objects {
             return Err(ObjectError::Unsteady { path: path.to_owned() });
         }
         if self.has_whole(&id)? {
+            self.watch_again(&id)?;
             return Ok(id);
         }
         self.keep(temp, id)
@@ -184,12 +191,15 @@ impl Objects {
     /// Whether an object is already there, whole. What a crash or somebody else left half-written
     /// under its name does not count.
     fn has_whole(&mut self, id: &ObjectId) -> Result<bool, ObjectError> {
-        if self.known.contains(id) {
+        let path = self.path(id)?;
+        let stamp = Stamp::of(&path).map_err(|e| FileError::io("look at", &path, e))?;
+        let Some(stamp) = stamp.filter(Stamp::is_file) else { return Ok(false) };
+        if self.known.get(id) == Some(&stamp) {
             return Ok(true);
         }
         match self.reader(id).map(|mut reader| io::copy(&mut reader, &mut io::sink())) {
             Ok(Ok(_)) => {
-                self.remember(id.clone());
+                self.remember(id.clone(), &path)?;
                 Ok(true)
             }
             Ok(Err(_)) | Err(ObjectError::Missing { .. } | ObjectError::Damaged { .. }) => {
@@ -200,12 +210,16 @@ impl Objects {
     }
 
     /// An object written by a process that died may not be durable yet, so it counts as new.
-    fn remember(&mut self, id: ObjectId) {
+    fn remember(&mut self, id: ObjectId, path: &Path) -> Result<(), ObjectError> {
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
-        self.known.insert(id);
+        let stamp = Stamp::of(path).map_err(|e| FileError::io("look at", path, e))?;
+        if let Some(stamp) = stamp {
+            self.known.insert(id, stamp);
+        }
         self.is_dirty = true;
+        Ok(())
     }
 
     fn compress(
@@ -246,8 +260,15 @@ impl Objects {
 
     fn keep(&mut self, temp: NamedTempFile, id: ObjectId) -> Result<ObjectId, ObjectError> {
         let path = self.path(&id)?;
-        temp.persist(&path).map_err(|error| FileError::io("create", &path, error.error))?;
-        self.remember(id.clone());
+        let packed = read_packed(temp.as_file(), &path)?;
+        let kept = temp.persist(&path);
+        // Something that is no file can stand there, and no name can take its place.
+        if let Err(error) = kept {
+            files::clear(&path)?;
+            error.file.persist(&path).map_err(|e| FileError::io("create", &path, e.error))?;
+        }
+        self.remember(id.clone(), &path)?;
+        self.watch(&id, packed);
         Ok(id)
     }
 }
@@ -292,98 +313,4 @@ impl Read for ObjectReader {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use rstest::rstest;
-
-    use super::*;
-
-    fn store() -> (tempfile::TempDir, Objects) {
-        let dir = tempfile::tempdir().unwrap();
-        let objects = Objects::new(dir.path().join("objects"));
-        (dir, objects)
-    }
-
-    fn noise(len: usize) -> Vec<u8> {
-        let mut state = 1_u64;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        };
-        (0..len).map(|_| next()).collect()
-    }
-
-    #[rstest]
-    #[case::nothing(vec![])]
-    #[case::words(b"a plan\n".to_vec())]
-    #[case::more_than_a_window(vec![b'x'; 3 << 20])]
-    #[case::incompressible(noise(1 << 20))]
-    fn content_comes_back_by_its_hash(#[case] content: Vec<u8>) {
-        let (dir, mut objects) = store();
-        let id = objects.put(&content).unwrap();
-        assert_eq!(id, name(Sha256::digest(&content).into()));
-        let limit = content.len() as u64;
-        assert_eq!(objects.get(&id, limit).unwrap(), content);
-        if limit > 0 {
-            let short = objects.get(&id, limit - 1);
-            assert!(matches!(short, Err(ObjectError::TooLarge { .. })));
-        }
-        let file = dir.path().join("transcript");
-        fs::write(&file, &content).unwrap();
-        assert_eq!(objects.put_file(&file).unwrap(), id);
-        objects.sync().unwrap();
-        assert_eq!(fs::read_dir(dir.path().join("objects")).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn equal_content_is_written_once() {
-        let (_dir, mut objects) = store();
-        let id = objects.put(b"same").unwrap();
-        let path = objects.path(&id).unwrap();
-        let before = fs::metadata(&path).unwrap().modified().unwrap();
-        let mut later = Objects::new(path.parent().unwrap());
-        assert_eq!((objects.put(b"same").unwrap(), later.put(b"same").unwrap()), (id.clone(), id));
-        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
-        assert!(later.is_dirty, "nobody knows whether the first writer synced");
-    }
-
-    #[rstest]
-    #[case::flipped(|bytes: &mut Vec<u8>| bytes[12] ^= 1)]
-    #[case::cut(|bytes: &mut Vec<u8>| bytes.truncate(8))]
-    #[case::emptied(Vec::clear)]
-    #[case::zeroed(|bytes: &mut Vec<u8>| bytes.fill(0))]
-    #[case::other_content(|bytes: &mut Vec<u8>| *bytes = zstd::encode_all(&b"other"[..], 3).unwrap())]
-    fn a_damaged_object_is_not_believed_and_is_written_again(#[case] harm: fn(&mut Vec<u8>)) {
-        let (_dir, mut objects) = store();
-        let id = objects.put(b"the verify output").unwrap();
-        let path = objects.path(&id).unwrap();
-        let mut bytes = fs::read(&path).unwrap();
-        harm(&mut bytes);
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, &bytes).unwrap();
-        assert!(matches!(objects.get(&id, 100), Err(ObjectError::Damaged { .. })));
-        let mut later = Objects::new(path.parent().unwrap());
-        assert_eq!(later.put(b"the verify output").unwrap(), id);
-        assert_eq!(later.get(&id, 100).unwrap(), b"the verify output");
-    }
-
-    #[rstest]
-    #[case::traversal("../../../etc/passwd")]
-    #[case::upper_case(&"A".repeat(64))]
-    #[case::short("ab12")]
-    fn a_name_from_outside_leads_nowhere(#[case] id: &str) {
-        let (_dir, objects) = store();
-        let got = objects.get(&ObjectId::new(id), 10);
-        assert!(matches!(got, Err(ObjectError::BadName { .. })));
-    }
-
-    #[test]
-    fn a_missing_object_is_named() {
-        let (_dir, objects) = store();
-        let id = ObjectId::new("0".repeat(64));
-        assert!(
-            matches!(objects.get(&id, 10), Err(ObjectError::Missing { id: named }) if named == id)
-        );
-    }
-}
+mod tests;

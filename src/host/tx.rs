@@ -113,7 +113,22 @@ pub struct Tx<T> {
     store: Option<Store>,
     /// The record that is on the device.
     durable: Option<Vec<u8>>,
+    /// What was remembered last, to be written again where somebody removes it.
+    last: Option<Written>,
     record: PhantomData<fn(&T)>,
+}
+
+/// What is in the database, and the record in it alone.
+struct Written {
+    bytes: Vec<u8>,
+    record: Vec<u8>,
+}
+
+impl Written {
+    fn of<T: Serialize>(bytes: Vec<u8>, memory: &Memory<T>) -> Option<Self> {
+        let record = serde_json::to_vec(&memory.record.as_ref()).ok()?;
+        Some(Self { bytes, record })
+    }
 }
 
 /// An open database, and a second handle on the file it writes.
@@ -177,8 +192,9 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
     /// Another process has it open, or the system refuses. A broken database is no error: it is
     /// moved aside.
     pub fn open(dir: &Path) -> Result<Opened<T>, TxError> {
-        let (dir_of, record) = (dir.to_owned(), PhantomData);
-        let mut tx = Self { dir: dir_of, store: None, durable: None, record };
+        let dir_of = dir.to_owned();
+        let mut tx =
+            Self { dir: dir_of, store: None, durable: None, last: None, record: PhantomData };
         let found = match fs::symlink_metadata(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Opened { tx, memory: None, note: None, why: None });
@@ -191,6 +207,7 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
             Ok((store, bytes)) => match bytes.as_deref().map(serde_json::from_slice).transpose() {
                 Ok(memory) => {
                     tx.store = Some(store);
+                    tx.last = bytes.and_then(|bytes| Written::of(bytes, memory.as_ref()?));
                     return Ok(Opened { tx, memory, note: None, why: None });
                 }
                 Err(error) => format!("its record cannot be read ({error})"),
@@ -218,17 +235,38 @@ impl<T: Serialize + DeserializeOwned> Tx<T> {
             return Err(TxError::TooLarge { path: path(), bytes: bytes.len() });
         }
         let record = serde_json::to_vec(&record).map_err(form)?;
+        let written = Written { bytes, record };
+        self.write(&written)?;
+        self.last = Some(written);
+        Ok(())
+    }
+
+    /// Begins anew with what was remembered last, after somebody changed the directory.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn renew(&mut self) -> Result<(), TxError> {
+        (self.store, self.durable) = (None, None);
+        files::clear(&self.dir)?;
+        let Some(written) = self.last.take() else { return Ok(()) };
+        let done = self.write(&written);
+        self.last = Some(written);
+        done
+    }
+
+    fn write(&mut self, written: &Written) -> Result<(), TxError> {
         let store = match &mut self.store {
             Some(store) => store,
             none => none.insert(Store::create(&self.dir)?),
         };
+        let path = || self.dir.clone();
         let fails = |attempt| move |source| TxError::Sled { attempt, path: path(), source };
         let db = store.db();
-        survive(|| db.insert(KEY, bytes)).flatten().map_err(fails("write to"))?;
+        survive(|| db.insert(KEY, &*written.bytes)).flatten().map_err(fails("write to"))?;
         survive(|| db.flush()).flatten().map_err(fails("flush"))?;
-        if self.durable.as_ref() != Some(&record) {
+        if self.durable.as_ref() != Some(&written.record) {
             store.sync(&self.dir)?;
-            self.durable = Some(record);
+            self.durable = Some(written.record.clone());
         }
         Ok(())
     }

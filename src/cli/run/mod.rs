@@ -228,9 +228,7 @@ fn end(
 ) -> Result<Exit, Failure> {
     // A disk that is full must not lack what is remembered of the log.
     driver.world.release_room()?;
-    let tip = driver.log.tip().get();
-    let head = format!("{} {}\n", tip.seq, tip.proof);
-    driver.world.git().anchor(head.as_bytes())?;
+    driver.world.anchor()?;
     tell_end(site, driver.state(), charter, ended.reason);
     Ok(Exit::from_code(ended.exit_code))
 }

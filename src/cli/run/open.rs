@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::settle::Settled;
 use super::{HostDriver, Told};
-use crate::backlog::news;
+use crate::backlog::{Backlog, diff, news};
 use crate::cli::audit::{self, Known};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, anchor, excluded, fold_proved};
 use crate::driver::Driver;
 use crate::engine::id::{CommitId, Digest, ObjectId, RunId};
-use crate::engine::state::{State, Transaction};
+use crate::engine::state::{BacklogDigest, State, Transaction};
+use crate::engine::task::Mark;
 use crate::host::audit::Ledger;
 use crate::host::clock;
 use crate::host::files::{self, FileError};
@@ -176,7 +177,13 @@ fn open_backlog(
     let get = |digest: &Digest| {
         objects.get(&ObjectId::new(digest.as_str()), crate::host::world::BACKLOG_BYTES_MAX).ok()
     };
-    let Some(bytes) = news::as_it_was(state, wanted, get) else { return Ok(found?) };
+    let Some(bytes) = news::as_it_was(state, wanted, get) else {
+        // Nothing tells what it said but the log: a backlog that says the same is as good.
+        return match found {
+            Ok(file) if says_the_same(state, wanted, file.text()) => Ok(file),
+            _ => Err(unknown_backlog(path, state)),
+        };
+    };
     let kept = keep_found(path, layout, &mut objects)?;
     notes.push(format!(
         "{} was changed while an attempt was open: it is as it was before{kept}",
@@ -184,6 +191,35 @@ fn open_backlog(
     ));
     files::write_atomic(path, &bytes, 0o644)?;
     Ok(BacklogFile::open(path)?)
+}
+
+/// Whether a backlog asks for what the log says, and shows nothing else as done. The mark that was
+/// about to be written is written anyway.
+fn says_the_same(state: &State, wanted: &BacklogDigest, text: &str) -> bool {
+    let parsed = Backlog::parse(text);
+    let is_known = |mark: &Mark| {
+        let known = state.progress().get(&mark.task);
+        let (status, fail_count) =
+            known.map(|known| (known.status, known.fail_count)).unwrap_or_default();
+        wanted.task.as_ref() == Some(&mark.task)
+            || (status, fail_count) == (mark.status, mark.fail_count)
+    };
+    parsed.complaints.is_empty()
+        && diff::tasks(state.tasks(), &parsed.backlog.tasks()).is_empty()
+        && parsed.backlog.marks().iter().all(is_known)
+}
+
+fn unknown_backlog(path: &Path, state: &State) -> Failure {
+    let what = format!(
+        "{} was changed while an attempt was open, and what it said is not kept any more",
+        path.display()
+    );
+    let object = state.charter().map(|charter| charter.backlog.digest.as_str());
+    let object = object.unwrap_or("that run_started names");
+    Failure::new(Exit::Refused, what).help(format!(
+        "bring the backlog back, or object {object}, from a backup; a backlog with the tasks and \
+         marks that `looper log --format json` shows does as well"
+    ))
 }
 
 /// Keeps whatever lies where the backlog belongs, and says where.
@@ -221,6 +257,7 @@ impl Opened {
             lock,
             tx: self.tx,
             tip: log.tip(),
+            log: log.writer(),
             backlog: self.backlog,
             prompts: self.prompts,
             environment: site.environment.clone(),

@@ -92,7 +92,7 @@ impl BacklogFile {
     /// # Errors
     /// It cannot be written.
     pub fn restore(&self) -> Result<(), WorldError> {
-        super::guard::clear_the_way(&self.path)?;
+        files::clear(&self.path)?;
         Ok(files::write_atomic(&self.path, self.text.as_bytes(), 0o644)?)
     }
 

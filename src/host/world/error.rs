@@ -9,6 +9,7 @@ use crate::host::evidence::EvidenceError;
 use crate::host::files::FileError;
 use crate::host::git::GitError;
 use crate::host::lock::LockError;
+use crate::host::log::LogError;
 use crate::host::objects::ObjectError;
 use crate::host::process::ProcessError;
 use crate::host::prompts::PromptError;
@@ -27,6 +28,9 @@ pub enum WorldError {
     /// Evidence.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The log, where what this process wrote is not there any more.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The crash-recovery transaction.
     #[error(transparent)]
     Tx(#[from] TxError),

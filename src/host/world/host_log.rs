@@ -1,6 +1,6 @@
 //! The log and the clock, as the loop sees them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::driver::{Clock, Log};
@@ -13,9 +13,12 @@ use crate::host::log::{LogError, Tip, Writer};
 /// Where the durable part of the log ends. The transaction anchors itself there.
 pub type SharedTip = Rc<Cell<Tip>>;
 
+/// The log's writer, which the world asks to take back what agents did to its file.
+pub type SharedWriter = Rc<RefCell<Writer>>;
+
 /// The log on disk.
 pub struct HostLog {
-    writer: Writer,
+    writer: SharedWriter,
     tip: SharedTip,
 }
 
@@ -23,12 +26,17 @@ impl HostLog {
     /// Takes over an open log.
     pub fn new(writer: Writer) -> Self {
         let tip = Rc::new(Cell::new(writer.synced()));
-        Self { writer, tip }
+        Self { writer: Rc::new(RefCell::new(writer)), tip }
     }
 
     /// Where its durable part ends, from now on.
     pub fn tip(&self) -> SharedTip {
         Rc::clone(&self.tip)
+    }
+
+    /// Its writer.
+    pub fn writer(&self) -> SharedWriter {
+        Rc::clone(&self.writer)
     }
 }
 
@@ -36,11 +44,11 @@ impl Log for HostLog {
     type Error = LogError;
 
     fn append(&mut self, event: &Event) -> Result<Proof, LogError> {
-        self.writer.append(event)
+        self.writer.borrow_mut().append(event)
     }
 
     fn sync(&mut self) -> Result<(), LogError> {
-        let tip = self.writer.sync()?;
+        let tip = self.writer.borrow_mut().sync()?;
         self.tip.set(tip);
         Ok(())
     }

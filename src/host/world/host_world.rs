@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::backlog_file::BacklogFile;
 use super::error::WorldError;
-use super::guard::{Guard, clear_the_way};
-use super::host_log::SharedTip;
+use super::guard::Guard;
+use super::host_log::{SharedTip, SharedWriter};
 use super::record::{Current, Past};
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
-use crate::engine::id::{CommitId, RunId, TreeId};
+use crate::engine::id::{CommitId, RepoPath, RunId, TreeId};
 use crate::engine::state::{Kept, Transaction};
 use crate::host::files;
 use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
@@ -27,6 +27,26 @@ use crate::host::tx::Tx;
 /// How many paths an event names. A change of more cannot be judged, and is not read by anybody.
 pub(super) const PATHS_MAX: usize = 5_000;
 
+/// How many bytes the paths of one list have together. Each can take six in JSON, an event has
+/// several lists, and all of it has to fit into a line of the log.
+const PATH_BYTES_MAX: usize = 256 << 10;
+
+/// How many things under `.git` an event names.
+const RESCUED_MAX: usize = 500;
+
+/// As many paths as an event names.
+pub(super) fn bounded(paths: impl IntoIterator<Item = RepoPath>) -> Vec<RepoPath> {
+    let mut room = PATH_BYTES_MAX;
+    let fits = |path: &RepoPath| match room.checked_sub(path.as_bytes().len()) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    paths.into_iter().take(PATHS_MAX).take_while(fits).collect()
+}
+
 /// What the world is made of.
 pub struct Parts {
     /// Where everything lies.
@@ -39,6 +59,8 @@ pub struct Parts {
     pub tx: Tx<Transaction>,
     /// Where the log ends.
     pub tip: SharedTip,
+    /// The log's writer.
+    pub log: SharedWriter,
     /// The backlog.
     pub backlog: BacklogFile,
     /// The prompts.
@@ -69,12 +91,15 @@ pub struct HostWorld {
     pub(super) summary: Option<String>,
     pub(super) current: Option<Current>,
     pub(super) past: VecDeque<Past>,
-    lock: Lock,
+    pub(super) lock: Lock,
+    pub(super) log: SharedWriter,
     pub(super) tx: Tx<Transaction>,
     pub(super) tip: SharedTip,
     pub(super) environment: BTreeMap<OsString, OsString>,
     pub(super) sandbox: Sandbox,
-    guard: Guard,
+    pub(super) guard: Guard,
+    /// Whether the repository remembers that this log was continued.
+    pub(super) is_anchored: bool,
     is_recovering: bool,
     pub(super) holds_requests: bool,
     pub(super) reserve: Reserve,
@@ -105,6 +130,8 @@ impl HostWorld {
             current: None,
             past: VecDeque::new(),
             lock: parts.lock,
+            log: parts.log,
+            is_anchored: false,
             tx: parts.tx,
             tip: parts.tip,
             environment: parts.environment,
@@ -112,6 +139,16 @@ impl HostWorld {
             is_recovering: parts.is_recovering,
             holds_requests: false,
         }
+    }
+
+    /// Keeps in the repository how far the log has come, so that a log that is deleted later is
+    /// missed.
+    ///
+    /// # Errors
+    /// The repository cannot be written.
+    pub fn anchor(&mut self) -> Result<(), WorldError> {
+        let tip = self.tip.get();
+        Ok(self.git.anchor(format!("{} {}\n", tip.seq, tip.proof).as_bytes())?)
     }
 
     /// The repository, between two runs of the loop.
@@ -187,41 +224,6 @@ impl HostWorld {
         environment
     }
 
-    pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
-        self.state_changes = None;
-        let evidence = self.layout.evidence_of(self.loop_number.into());
-        self.guard.capture(&evidence)
-    }
-
-    /// What a stage changed in the state directory or the backlog is put back, and named. A changed
-    /// backlog is kept as evidence.
-    pub(super) fn put_back_state(&mut self) -> Result<Vec<String>, WorldError> {
-        let mut changed = vec![];
-        let difference = self.backlog.difference()?;
-        let evidence = self.layout.evidence_of(self.loop_number.into());
-        let backlog = self.backlog.path().to_owned();
-        let others = self.guard.restore(&evidence)?;
-        // What is kept changes the state directory, so that comes after it was looked at.
-        if let Some(found) = difference {
-            let kept = self.objects.put(&found)?;
-            let name = self.backlog.path().file_name().unwrap_or_default();
-            changed.push(format!("{} (kept as {kept})", name.display()));
-            self.backlog.restore()?;
-        }
-        let is_backlog = |name: &String| self.layout.state().join(name) == backlog;
-        changed.extend(others.into_iter().filter(|name| !is_backlog(name)));
-        if self.lock.verify().is_err() {
-            changed.push("lock".to_owned());
-            let path = self.layout.lock();
-            if !std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
-                clear_the_way(&path)?;
-            }
-            self.lock.retake()?;
-        }
-        self.state_changes = Some(changed.clone());
-        Ok(changed)
-    }
-
     pub(super) fn put_back_git(&mut self) -> Result<Vec<String>, WorldError> {
         let Some(snapshot) = self.snapshot.clone() else { return Ok(vec![]) };
         Ok(names(&self.git.guard(&snapshot)?))
@@ -282,5 +284,9 @@ pub(super) fn scratch_prefix(run: &RunId) -> String {
 }
 
 pub(super) fn names(rescued: &[Rescue]) -> Vec<String> {
-    rescued.iter().map(ToString::to_string).collect()
+    let mut names: Vec<String> = rescued.iter().take(RESCUED_MAX).map(Rescue::to_string).collect();
+    if let Some(more) = rescued.len().checked_sub(RESCUED_MAX).filter(|more| *more > 0) {
+        names.push(format!("{more} more"));
+    }
+    names
 }

@@ -1,7 +1,7 @@
 //! Every effect, carried out.
 
 use super::error::WorldError;
-use super::host_world::{HostWorld, PATHS_MAX, names};
+use super::host_world::{HostWorld, bounded, names};
 use super::record::NoChange;
 use super::stage::Message;
 use crate::driver::{Ask, AskSelect, Reply, Request, Snapshot as Taken, World};
@@ -63,6 +63,14 @@ impl World for HostWorld {
         self.make_room()?;
         self.loop_number = ask.loop_number;
         self.frozen = None;
+        // Before the first snapshot, which has to know it: a log that somebody deletes in the first
+        // run is missed too.
+        if !self.is_anchored {
+            let tip = self.log.borrow_mut().sync()?;
+            self.tip.set(tip);
+            self.anchor()?;
+            self.is_anchored = true;
+        }
         let label = format!("looper: before task {}, attempt {}", ask.task.id, ask.attempt);
         let carried = self.carried(ask.kept)?;
         let snapshot = self.git.snapshot(&label, carried)?;
@@ -221,10 +229,9 @@ impl World for HostWorld {
         self.record_summary()?;
         let snapshot = self.snapshot(&rollback.to)?;
         self.check_head(ask, &snapshot)?;
-        let Restored { mut restored, mut removed, rescued, .. } = self.git.rollback(&snapshot)?;
+        let Restored { restored, removed, rescued, .. } = self.git.rollback(&snapshot)?;
         let total = restored.len() + removed.len();
-        restored.truncate(PATHS_MAX);
-        removed.truncate(PATHS_MAX);
+        let (restored, removed) = (bounded(restored), bounded(removed));
         let left_out = (total - restored.len() - removed.len()) as u64;
         Ok(RollbackFinished {
             task: rollback.task.clone(),

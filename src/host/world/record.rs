@@ -2,7 +2,7 @@
 
 use super::briefing::ARTEFACT_BYTES_MAX;
 use super::error::WorldError;
-use super::host_world::{HostWorld, PATHS_MAX, names};
+use super::host_world::{HostWorld, bounded, names};
 use super::stage::Message;
 use crate::driver::{Ask, AskSelect};
 use crate::engine::event::{CommandResult, SecretFinding, VerifyFinished};
@@ -15,6 +15,7 @@ use crate::host::evidence::{
     Window,
 };
 use crate::host::git::{ChangeKind, Frozen, Snapshot};
+use crate::host::objects::ObjectError;
 
 /// How much of what a file gains is looked at for secrets, in bytes.
 const SCANNED_BYTES_MAX: usize = 8 << 20;
@@ -160,9 +161,9 @@ impl HostWorld {
         };
         self.git.added(&snapshot.base_tree, &frozen.tree, SCANNED_BYTES_MAX, &mut look)?;
         let all: Vec<RepoPath> = frozen.changes.iter().map(|change| change.path.clone()).collect();
-        let task = &ask.attempt.task;
+        let allowed = ask.attempt.task.scope();
         let out_of_scope: Vec<RepoPath> =
-            all.iter().filter(|path| !task.allows(path)).cloned().collect();
+            all.iter().filter(|path| !allowed.cover(path)).cloned().collect();
         self.evidence_dir()?.change(&Change {
             changed: &all,
             out_of_scope: &out_of_scope,
@@ -172,18 +173,16 @@ impl HostWorld {
         })?;
         let is_new = |kind: ChangeKind| kind == ChangeKind::Added;
         let created = frozen.changes.iter().filter(|change| is_new(change.kind));
-        let mut special: Vec<RepoPath> =
-            frozen.special.iter().map(|special| special.path.clone()).collect();
-        let mut overlaps = frozen.overlaps.clone();
-        special.truncate(PATHS_MAX);
-        overlaps.truncate(PATHS_MAX);
+        let special = frozen.special.iter().map(|special| special.path.clone());
+        let total = all.len();
+        let paths = bounded(all);
         Ok(NoChange {
             tree: Some(frozen.tree.clone()),
-            paths_left_out: all.len().saturating_sub(PATHS_MAX) as u64,
-            created: created.map(|change| change.path.clone()).take(PATHS_MAX).collect(),
-            paths: all.into_iter().take(PATHS_MAX).collect(),
-            overlaps,
-            special,
+            paths_left_out: (total - paths.len()) as u64,
+            created: bounded(created.map(|change| change.path.clone())),
+            paths,
+            overlaps: bounded(frozen.overlaps.iter().cloned()),
+            special: bounded(special),
             secrets,
             diff: Some(self.objects.put(&redact(&patch.text))?),
             rescued: names(&frozen.rescued),
@@ -214,7 +213,13 @@ impl HostWorld {
         critique: Option<&ObjectId>,
     ) -> Result<ObjectId, WorldError> {
         let critique = match critique {
-            Some(id) => self.objects.get(id, ARTEFACT_BYTES_MAX * 2)?,
+            Some(id) => match self.objects.get(id, ARTEFACT_BYTES_MAX * 2) {
+                // A proposal outlives the process that was asked for it; its critique may not.
+                Err(ObjectError::Missing { .. } | ObjectError::Damaged { .. }) => {
+                    format!("The critique is lost: object {id} is missing or damaged.").into_bytes()
+                }
+                found => found?,
+            },
             None => vec![],
         };
         let dir = self.evidence_dir()?;

@@ -7,6 +7,8 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::contained::{Worker, temporary_in};
 use super::error::WorldError;
 use super::host_world::HostWorld;
@@ -114,11 +116,12 @@ impl HostWorld {
                 return Ok(Reply::Interrupted);
             }
             Ok(ended) => ended,
-            Err(ProcessError::NotFound { .. } | ProcessError::Start { .. }) => {
-                let called = Called { state_changes, rescued, ..missing(prompt_id, &terms, level) };
+            Err(error) => {
+                let class = never_started(&error).ok_or(error)?;
+                let unstarted = missing(prompt_id, &terms, level);
+                let called = Called { class, state_changes, rescued, ..unstarted };
                 return Ok(Reply::Got(called));
             }
-            Err(error) => return Err(error.into()),
         };
         let answer = answer(&terms, scratch.path(), ended)?;
         let agent = call.agent.as_str();
@@ -233,6 +236,24 @@ fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended) -> Result<Answer, Wo
     let (stdout, stderr) = (scratch.join("stdout"), scratch.join("stderr"));
     let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now: clock::now() };
     Ok(agents::read(format, &evidence)?)
+}
+
+/// What it says about an agent that it could not be started; `None`: nothing, the machine failed.
+fn never_started(error: &ProcessError) -> Option<Class> {
+    match error {
+        ProcessError::NotFound { .. } => Some(Class::Missing),
+        ProcessError::Start { source, .. } => match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Some(Class::Missing),
+            io::ErrorKind::ArgumentListTooLong => Some(Class::Context),
+            _ if source.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+                Some(Class::Missing)
+            }
+            _ => None,
+        },
+        ProcessError::Capture { .. } | ProcessError::Wait { .. } | ProcessError::Stuck { .. } => {
+            None
+        }
+    }
 }
 
 pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms, sandbox: SandboxLevel) -> Called {
