@@ -5,6 +5,7 @@ mod between_runs;
 mod dirty;
 mod full_disk;
 mod gates;
+mod hostile;
 mod interruptions;
 mod old_bugs;
 mod out_of_turn;

@@ -71,22 +71,6 @@ fn a_verify_command_cannot_replace_the_next_one() {
     assert!(project.read(".looper/backlog.md").contains("exit 3"));
 }
 
-/// LoopDex w38: a log that somebody else writes into stops the run, and says so again next time.
-#[rstest]
-#[case::a_line_more("echo FORGED >> .looper/events.jsonl")]
-#[case::the_first_line("sed -i '1s/.*/FORGED/' .looper/events.jsonl")]
-#[case::a_byte("sed -i 's/fake-agent/Fake-agent/' .looper/events.jsonl")]
-#[case::emptied(": > .looper/events.jsonl")]
-#[case::gone("rm .looper/events.jsonl")]
-#[case::replaced("cp .looper/events.jsonl x && mv x .looper/events.jsonl")]
-fn an_agent_that_touches_the_log_stops_everything(#[case] command: &str) {
-    let steps = [write("src/1.txt", "x"), sh(command)];
-    let project = Project::with(&[task("1")], &[implementer(steps)]);
-    project.looper(&["run"]).exits(4).says("events.jsonl");
-    assert_eq!(project.subjects(), [""; 0]);
-    assert_eq!(project.orphans(), []);
-}
-
 /// LoopDex w12: every event speaks for itself; nothing of one task shows in another's.
 #[test]
 fn an_event_carries_nothing_of_an_earlier_task() {
