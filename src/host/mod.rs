@@ -19,5 +19,4 @@ pub mod reserve;
 pub mod sandbox;
 pub(crate) mod stamp;
 pub mod tx;
-pub mod tx_copy;
 pub mod world;

@@ -81,7 +81,7 @@ fn crates_with_effects_are_named_in_one_file() {
     for (word, home) in [
         ("git2::", "src/host/git/repo.rs"),
         ("libgit2_sys::", "src/host/git/repo.rs"),
-        ("sled::", "src/host/tx.rs"),
+        ("sled::", "src/host/tx/store.rs"),
         ("SystemTime::now", "src/host/clock.rs"),
     ] {
         let all = sources("src");

@@ -10,7 +10,7 @@ use crate::host::audit::Standing;
 use crate::host::git::Git;
 use crate::host::log::{LogError, Reader};
 use crate::host::paths::Layout;
-use crate::host::tx_copy::{self, Seen};
+use crate::host::tx::copy::{self, Seen};
 
 /// What a pass over the log brought.
 struct Pass<'git> {
@@ -78,7 +78,7 @@ impl Visit<'_> {
     /// What the transaction remembers. A run at work has it for itself.
     fn seen(&self, layout: &Layout) -> Result<Seen<Transaction>, Failure> {
         match holder(layout) {
-            Ok(None) => Ok(tx_copy::look(&layout.tx())?),
+            Ok(None) => Ok(copy::look(&layout.tx())?),
             Ok(Some(_)) | Err(_) => Ok(Seen::Nothing),
         }
     }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::files::{self, FileError};
-use super::tx::{Memory, Tx, TxError};
+use super::{Memory, Tx, TxError};
+use crate::host::files::{self, FileError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
