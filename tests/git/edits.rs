@@ -185,7 +185,7 @@ impl Edit {
             }
             Self::Mkdir(place) => drop(fs::create_dir_all(at(place))),
             Self::Nest(place) => nest(fixture, at(place)),
-            Self::Pretend(place, text) if text.is_empty() => {
+            Self::Pretend(place, "") => {
                 fs::create_dir_all(at(place).join(".git")).ok();
             }
             Self::Pretend(place, text) => put(at(place).join(".git"), text.as_bytes()),

@@ -96,7 +96,7 @@ pub(crate) fn dies(plan: &Plan, faults: &[(u64, Fault)], want: &End, seen: &mut 
     let faults = Faults::Listed(faults.to_vec());
     println!("{faults:?}");
     let mut run = Run::new(&Rc::new(Plan { faults, ..plan.clone() }), false);
-    let (_, end) = run.to_the_end();
+    let (_, end) = run.run_to_the_end();
     assert_eq!(end, *want);
     seen.merge(std::mem::take(&mut run.shared.borrow_mut().coverage));
     run
@@ -126,7 +126,7 @@ fn is_deep() -> bool {
 fn cut_short_everywhere(plan: &Plan, seen: &mut Coverage, runs: &mut u64) {
     let is_deep = is_deep();
     let mut calm = Run::new(&Rc::new(plan.clone()), false);
-    let (_, want) = calm.to_the_end();
+    let (_, want) = calm.run_to_the_end();
     let lives = calm.traces.len();
     let undisturbed: BTreeSet<Point> = calm.traces.iter().flat_map(|life| points(life)).collect();
     for life in 0..lives {
@@ -167,7 +167,7 @@ fn every_pair_of_the_transition_table_is_seen() {
     let (mut seen, mut runs) = (Coverage::default(), 0);
     for plan in outcomes() {
         let mut run = Run::new(&Rc::new(plan), false);
-        run.to_the_end();
+        run.run_to_the_end();
         runs += 1;
         seen.merge(std::mem::take(&mut run.shared.borrow_mut().coverage));
     }
@@ -179,7 +179,7 @@ fn every_pair_of_the_transition_table_is_seen() {
     for seed in 0..TORN_WRITES {
         let plan = Plan { seed, ..plan.clone() };
         let mut calm = Run::new(&Rc::new(plan.clone()), false);
-        let (_, want) = calm.to_the_end();
+        let (_, want) = calm.run_to_the_end();
         let point = (Doing::Propose(Verdict::SplitTask), Phase::After);
         let step = steps(&calm.traces[0], point, false)[0];
         dies(&plan, &[(step, Fault::PowerCut)], &want, &mut seen);

@@ -69,7 +69,7 @@ const SECOND_DEATHS: usize = 16;
 )]
 fn old_bugs_stay_dead(#[case] plan: Plan, #[case] doing: Doing) {
     let mut calm = Run::new(&Rc::new(plan.clone()), false);
-    let (_, want) = calm.to_the_end();
+    let (_, want) = calm.run_to_the_end();
     let mut deaths = 0;
     for (life, trace) in calm.traces.iter().enumerate() {
         let before = vec![(u64::MAX, Fault::Kill); life];
@@ -92,7 +92,7 @@ fn old_bugs_stay_dead(#[case] plan: Plan, #[case] doing: Doing) {
 /// A run that died at this point for the first time.
 fn dead_at(plan: Plan, point: Point, fault: Fault) -> Run {
     let mut calm = Run::new(&Rc::new(plan.clone()), false);
-    calm.to_the_end();
+    calm.run_to_the_end();
     let step = calm.traces[0].iter().position(|here| here.contains(&point));
     let step = step.expect("the plan comes there") as u64 + 1;
     let faults = Faults::Listed(vec![(step, fault)]);
@@ -152,7 +152,7 @@ fn an_edit_of_the_backlog_before_the_restart_wins() {
         machine.backlog.put(edited.into());
         machine.backlog.flush();
     }
-    run.to_the_end();
+    run.run_to_the_end();
     assert!(run.shared.borrow().backlog.get().contains("It is done well."));
 }
 
@@ -171,7 +171,7 @@ fn a_block_by_hand_takes_the_count_as_it_stands_there() {
         machine.backlog.put(text.into());
         machine.backlog.flush();
     }
-    let (state, _) = run.to_the_end();
+    let (state, _) = run.run_to_the_end();
     assert_eq!(state.progress()[&key(Stage::Plan, 0).0].fail_count, 0);
 }
 
@@ -182,7 +182,7 @@ fn a_block_by_hand_takes_the_count_as_it_stands_there() {
 #[test]
 fn a_log_that_lost_acknowledged_lines_is_refused() {
     let mut calm = Run::new(&Rc::new(Plan::calm()), false);
-    calm.to_the_end();
+    calm.run_to_the_end();
     let mut cuts = 0;
     for step in (1..=calm.traces[0].len() as u64).step_by(9) {
         let faults = Faults::Listed(vec![(step, Fault::Kill)]);

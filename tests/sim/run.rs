@@ -95,7 +95,7 @@ impl Run {
     }
 
     /// Lives on until everything is done or a person is needed.
-    pub(crate) fn to_the_end(&mut self) -> (State, End) {
+    pub(crate) fn run_to_the_end(&mut self) -> (State, End) {
         let mut calm = 0;
         loop {
             let exit = self.life();

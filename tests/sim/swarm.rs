@@ -37,14 +37,14 @@ struct Total {
 fn one(seed: u64, tells: bool) -> (Coverage, u64) {
     let plan = Rc::new(Plan::drawn(seed));
     let mut run = Run::new(&plan, tells);
-    let result = catch_unwind(AssertUnwindSafe(|| run.to_the_end()));
+    let result = catch_unwind(AssertUnwindSafe(|| run.run_to_the_end()));
     let story = run.shared.try_borrow_mut().ok().and_then(|mut machine| machine.story.take());
     for line in story.unwrap_or_default() {
         println!("{line}");
     }
     let (_, end) = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     if plan.people_one_in == 0 {
-        let (_, want) = Run::new(&Rc::new(plan.undisturbed()), false).to_the_end();
+        let (_, want) = Run::new(&Rc::new(plan.undisturbed()), false).run_to_the_end();
         assert_eq!(end, want, "the end is not the one of an undisturbed run");
     }
     let machine = Rc::into_inner(run.shared).expect("every life is over").into_inner();

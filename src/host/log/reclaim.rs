@@ -216,7 +216,7 @@ mod tests {
         fs::rename(log.with_extension("x"), log).unwrap();
     }, Some("was replaced"), true)]
     #[case::unreadable(
-        |log: &Path| fs::set_permissions(log, Permissions::from_mode(0)).unwrap(),
+        |log: &Path| fs::set_permissions(log, Permissions::from_mode(0o0)).unwrap(),
         Some("permissions"),
         false
     )]

@@ -124,7 +124,7 @@ mod tests {
         let id = objects.put(b"the plan").unwrap();
         assert_eq!(objects.mend().unwrap(), []);
         harm(&objects.path(&id).unwrap());
-        assert_eq!(objects.mend().unwrap(), [id.clone()]);
+        assert_eq!(objects.mend().unwrap(), std::slice::from_ref(&id));
         assert_eq!(objects.get(&id, 100).unwrap(), b"the plan");
         assert_eq!(objects.mend().unwrap(), []);
         harm(&objects.path(&id).unwrap());
@@ -146,7 +146,7 @@ mod tests {
         let path = objects.path(&id).unwrap();
         assert!(fs::metadata(&path).unwrap().len() > PACKED_MAX.0);
         overwrite(&path, b"x");
-        assert_eq!(objects.mend().unwrap(), [id.clone()]);
+        assert_eq!(objects.mend().unwrap(), std::slice::from_ref(&id));
         assert_eq!(objects.mend().unwrap(), []);
         assert!(matches!(objects.get(&id, 10), Err(ObjectError::Missing { .. })));
     }

@@ -344,7 +344,7 @@ mod tests {
         fs::remove_dir_all(root).unwrap();
         fs::write(root, "").unwrap();
     }, "the state directory")]
-    #[case::closed(|root: &Path| fs::set_permissions(root, Permissions::from_mode(0)).unwrap(), "the state directory")]
+    #[case::closed(|root: &Path| fs::set_permissions(root, Permissions::from_mode(0o0)).unwrap(), "the state directory")]
     #[case::more_than_can_be_seen(|root: &Path| {
         for number in 0..ENTRIES_MAX + 100 {
             fs::create_dir(root.join(format!("n{number}"))).unwrap();
