@@ -196,7 +196,7 @@ impl From<LogError> for Failure {
             | LogError::Tampered { .. } => Exit::BadLog,
         };
         let help = match &error {
-            LogError::Damaged { offset, .. } => format!(
+            LogError::Damaged { offset: offset @ 1.., .. } => format!(
                 "{}; the first {offset} bytes are sound: when a copy of them takes its place, \
                  `looper run` goes on if nothing that was recorded elsewhere is missing",
                 error.help()

@@ -2,10 +2,12 @@
 
 mod recent;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -80,13 +82,37 @@ pub struct Objects {
     dir: PathBuf,
     known: BTreeMap<ObjectId, Stamp>,
     recent: VecDeque<Recent>,
-    is_dirty: bool,
+    unflushed: Unflushed,
+}
+
+/// Whether something was kept and is not durable yet.
+#[derive(Clone, Debug)]
+pub struct Unflushed {
+    dir: PathBuf,
+    is_any: Rc<Cell<bool>>,
+}
+
+impl Unflushed {
+    /// Makes everything kept since the last call durable, names included, at the price of one
+    /// device sync however many objects there are.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn flush(&self) -> Result<(), FileError> {
+        if self.is_any.get() {
+            files::flush_file_system(&self.dir)?;
+            self.is_any.set(false);
+        }
+        Ok(())
+    }
 }
 
 impl Objects {
     /// The objects in this directory, which is made by the first one.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), known: BTreeMap::new(), recent: VecDeque::new(), is_dirty: false }
+        let dir = dir.into();
+        let unflushed = Unflushed { dir: dir.clone(), is_any: Rc::default() };
+        Self { dir, known: BTreeMap::new(), recent: VecDeque::new(), unflushed }
     }
 
     /// Keeps some bytes and names them.
@@ -173,19 +199,9 @@ impl Objects {
         Ok(self.dir.join(text))
     }
 
-    /// Makes everything kept since the last call durable, names included, at the price of one
-    /// device sync however many objects there are.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub fn sync(&mut self) -> Result<(), ObjectError> {
-        if self.is_dirty {
-            File::open(&self.dir)
-                .and_then(|dir| files::sync_file_system(&dir))
-                .map_err(|source| FileError::io("flush", &self.dir, source))?;
-            self.is_dirty = false;
-        }
-        Ok(())
+    /// What has to be flushed before anything durable may name these objects.
+    pub fn unflushed(&self) -> Unflushed {
+        self.unflushed.clone()
     }
 
     /// Whether an object is already there, whole. What a crash or somebody else left half-written
@@ -218,7 +234,7 @@ impl Objects {
         if let Some(stamp) = stamp {
             self.known.insert(id, stamp);
         }
-        self.is_dirty = true;
+        self.unflushed.is_any.set(true);
         Ok(())
     }
 

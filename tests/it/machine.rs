@@ -76,6 +76,7 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
         tasks,
         archived: vec![],
         containment: None,
+        settings: None,
     }
 }
 

@@ -234,6 +234,7 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
         engine: "0".to_owned(),
         rules: RULES,
         containment: None,
+        settings: None,
         base: Base { commit: machine.repo.head_commit(), branch },
         backlog: BacklogPin {
             path: "backlog.md".to_owned(),

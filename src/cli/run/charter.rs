@@ -97,6 +97,7 @@ fn charter(
         tasks: backlog.tasks(),
         archived: backlog.completed.iter().cloned().collect(),
         containment: None,
+        settings: None,
     }
 }
 

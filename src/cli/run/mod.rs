@@ -5,6 +5,7 @@ pub(super) mod charter;
 pub(super) mod contain;
 mod news;
 mod open;
+mod settings;
 mod settle;
 mod wait;
 
@@ -71,27 +72,28 @@ pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result
     let project = find_or_make_project(site, args)?;
     let layout = Layout::new(&project, Some(&site.global.state_dir))?;
     let flags = overrides(args)?;
-    let config = site.config(&layout, &flags).and_then(|config| {
-        charter::check(&config)?;
-        Ok(config)
-    });
     if args.dry_run {
-        return charter::dry_run(site, args, &layout, &config?);
+        return charter::dry_run(site, args, &layout, &read_config(site, &layout, &flags)?);
     }
     // Where something may be open, that is settled first.
-    let config = match config {
-        Err(refusal) if !layout.events().exists() => return Err(refusal),
-        config => config,
-    };
+    if !layout.events().exists() {
+        read_config(site, &layout, &flags)?;
+    }
     layout.ensure()?;
     debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
-    let done = signals.block_on(async |cancel| work(site, args, &layout, config, cancel).await);
+    let done = signals.block_on(async |cancel| work(site, args, &layout, &flags, cancel).await);
     if done.as_ref().is_err_and(Failure::is_out_of_room) {
         // The next process settles what is open in it.
         drop(Reserve::new(layout.reserve()).release());
     }
     done
+}
+
+fn read_config(site: &Site, layout: &Layout, flags: &Overrides) -> Result<Config, Failure> {
+    let config = site.config(layout, flags)?;
+    charter::check(&config)?;
+    Ok(config)
 }
 
 fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
@@ -127,7 +129,7 @@ async fn work(
     site: &Site,
     args: &RunArgs,
     layout: &Layout,
-    config: Result<Config, Failure>,
+    flags: &Overrides,
     cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let run = clock::new_run_id(clock::now());
@@ -148,7 +150,7 @@ async fn work(
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    let config = &config?;
+    let config = &read_config(site, layout, flags)?;
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
     drive(site, args, config, layout, &mut driver, cancel).await
@@ -258,6 +260,7 @@ fn begin(
     driver.world.try_out(&clock::new_run_id(clock::now()))?;
     let mut charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     charter.containment = Some(chosen.containment);
+    charter.settings = Some(settings::pin(driver, layout)?);
     driver.world.contain(chosen.sandbox);
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if !site.global.quiet {

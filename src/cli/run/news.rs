@@ -23,7 +23,7 @@ pub(super) fn news(
     let backlog = Backlog::parse(&text).backlog;
     // The bytes stay findable under their digest, should an agent touch the file.
     driver.world.objects().put(text.as_bytes())?;
-    driver.world.objects().sync()?;
+    driver.world.objects().unflushed().flush()?;
     Ok(news::news(driver.state(), &charter.tasks, &backlog, &digest(text.as_bytes())))
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::settings;
 use super::settle::Settled;
 use super::{HostDriver, Told};
 use crate::backlog::{Backlog, diff, news};
@@ -96,7 +97,8 @@ pub(super) fn open(
         git = open_git(&path)?;
     }
     let backlog = open_backlog(&path, layout, &state, &mut notes)?;
-    let mut refusal = is_other.then(|| other_backlog(&path));
+    let changed = settings::put_back(layout, &state, &mut notes)?;
+    let mut refusal = changed.or_else(|| is_other.then(|| other_backlog(&path)));
     let prompts = Prompts::load(&layout.prompts()).unwrap_or_else(|error| {
         refusal.get_or_insert(error.into());
         Prompts::default()
@@ -250,8 +252,8 @@ impl Opened {
         lock: Lock,
     ) -> (HostDriver, Option<Failure>) {
         use std::io::IsTerminal as _;
-        let log = HostLog::new(self.writer);
-        let world = HostWorld::new(Parts {
+        let mut log = HostLog::new(self.writer);
+        let mut world = HostWorld::new(Parts {
             layout: layout.clone(),
             git: self.git,
             lock,
@@ -265,6 +267,7 @@ impl Opened {
             cancel: self.cancel,
             is_recovering: !self.state.is_settled(),
         });
+        log.wait_for(world.objects().unflushed());
         let is_terminal = std::io::stderr().is_terminal();
         let reporter = Reporter::new(is_terminal, site.is_colored(), site.global.quiet);
         let told = Told { reporter, outcome: Settled::default() };

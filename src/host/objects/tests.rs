@@ -39,7 +39,7 @@ fn content_comes_back_by_its_hash(#[case] content: Vec<u8>) {
     let file = dir.path().join("transcript");
     fs::write(&file, &content).unwrap();
     assert_eq!(objects.put_file(&file).unwrap(), id);
-    objects.sync().unwrap();
+    objects.unflushed().flush().unwrap();
     assert_eq!(fs::read_dir(dir.path().join("objects")).unwrap().count(), 1);
 }
 
@@ -52,7 +52,7 @@ fn equal_content_is_written_once() {
     let mut later = Objects::new(path.parent().unwrap());
     assert_eq!((objects.put(b"same").unwrap(), later.put(b"same").unwrap()), (id.clone(), id));
     assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
-    assert!(later.is_dirty, "nobody knows whether the first writer synced");
+    assert!(later.unflushed.is_any.get(), "nobody knows whether the first writer synced");
 }
 
 #[rstest]

@@ -9,6 +9,7 @@ use crate::engine::event::Event;
 use crate::engine::line::Proof;
 use crate::host::clock;
 use crate::host::log::{LogError, Tip, Writer};
+use crate::host::objects::Unflushed;
 
 /// Where the durable part of the log ends. The transaction anchors itself there.
 pub type SharedTip = Rc<Cell<Tip>>;
@@ -20,13 +21,20 @@ pub type SharedWriter = Rc<RefCell<Writer>>;
 pub struct HostLog {
     writer: SharedWriter,
     tip: SharedTip,
+    evidence: Option<Unflushed>,
 }
 
 impl HostLog {
     /// Takes over an open log.
     pub fn new(writer: Writer) -> Self {
         let tip = Rc::new(Cell::new(writer.synced()));
-        Self { writer: Rc::new(RefCell::new(writer)), tip }
+        Self { writer: Rc::new(RefCell::new(writer)), tip, evidence: None }
+    }
+
+    /// From now on the evidence becomes durable before the lines that name it do: after a power
+    /// cut no line speaks of what is not there.
+    pub fn wait_for(&mut self, evidence: Unflushed) {
+        self.evidence = Some(evidence);
     }
 
     /// Where its durable part ends, from now on.
@@ -48,6 +56,9 @@ impl Log for HostLog {
     }
 
     fn sync(&mut self) -> Result<(), LogError> {
+        if let Some(evidence) = &self.evidence {
+            evidence.flush()?;
+        }
         let tip = self.writer.borrow_mut().sync()?;
         self.tip.set(tip);
         Ok(())

@@ -241,8 +241,7 @@ impl HostWorld {
         }
     }
 
-    /// After the last stage that can write, the work tree is the candidate again, and what the
-    /// gates are about to look at is durable.
+    /// After the last stage that can write, the work tree is the candidate again.
     pub(super) fn tidy_up(&mut self, ask: Ask<'_>) -> Result<(), WorldError> {
         if let (Some(snapshot), Some(frozen)) = (self.snapshot.clone(), self.frozen.clone()) {
             self.git.clean_to(&snapshot, &frozen)?;
@@ -250,7 +249,7 @@ impl HostWorld {
                 self.git.keep(&snapshot, &frozen)?;
             }
         }
-        Ok(self.objects.sync()?)
+        Ok(())
     }
 
     /// The tree that changes are counted from, where an earlier pass was left uncommitted and HEAD

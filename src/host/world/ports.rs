@@ -100,10 +100,6 @@ impl World for HostWorld {
         let called = got!(self.call(ask, call, Stage::PlanCritique, &prompt).await?);
         self.record_message(Document::PlanCritique, called.message.as_ref())?;
         let (ruling, note) = ruling(called.message.as_ref());
-        if ruling.is_some_and(Verdict::is_proposal) {
-            // The log is about to name it, and the proposal is made of it.
-            self.objects.sync()?;
-        }
         let own = finished!(PlanCritiqueFinished, call, called, { verdict: ruling, note: note });
         Ok(Reply::Got(own))
     }

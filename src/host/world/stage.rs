@@ -19,7 +19,7 @@ use crate::engine::event::StageStarted;
 use crate::engine::id::ObjectId;
 use crate::engine::report::{Class, Usage};
 use crate::engine::secret::{Redactor, redact};
-use crate::host::agents::{self, Answer, Evidence, Format};
+use crate::host::agents::{self, Answer, Evidence, Format, PlaceError};
 use crate::host::clock;
 use crate::host::process::{Capture, Cause, Command, Ended, Limits, ProcessError};
 
@@ -95,8 +95,10 @@ impl HostWorld {
         let environment = self.stage_environment(ask, stage);
         let level = self.sandbox.level();
         let command = match command(&terms, environment, prompt, scratch.path(), self.project())? {
-            Some(command) => command,
-            None => return Ok(Reply::Got(missing(prompt_id, &terms, level))),
+            Ok(command) => command,
+            Err(class) => {
+                return Ok(Reply::Got(Called { class, ..missing(prompt_id, &terms, level) }));
+            }
         };
         let agent = Some(&call.agent);
         let (work_dir, scratch_dir) = (self.project(), scratch.path());
@@ -191,27 +193,30 @@ pub(super) fn redact_into(from: &Path, out: &mut impl io::Write) -> io::Result<(
     }
 }
 
-/// `None`: the prompt has no place in the command line, so this agent can never be called.
+/// How the agent is called, or what it says about it that it cannot be: the prompt is too long for
+/// an argument, or has no place in the command line at all.
 fn command(
     terms: &AgentTerms,
     mut environment: BTreeMap<OsString, OsString>,
     prompt: &str,
     scratch: &Path,
     project: &Path,
-) -> Result<Option<Command>, WorldError> {
+) -> Result<Result<Command, Class>, WorldError> {
     let file = scratch.join("prompt.md");
     if terms.prompt == PromptBy::File {
         fs::write(&file, prompt).map_err(WorldError::io("write", &file))?;
     }
-    let Ok(placed) = agents::place(&terms.command, terms.prompt, prompt, &file) else {
-        return Ok(None);
+    let placed = match agents::place(&terms.command, terms.prompt, prompt, &file) {
+        Ok(placed) => placed,
+        Err(PlaceError::TooLong { .. }) => return Ok(Err(Class::Context)),
+        Err(_) => return Ok(Err(Class::Missing)),
     };
     environment.insert("TMPDIR".into(), temporary_in(scratch)?.into());
     if let Ok(format) = terms.output.parse::<Format>() {
         format.prepare(&mut environment);
     }
     let idle = (terms.idle_s > 0).then(|| Duration::from_secs(terms.idle_s));
-    Ok(Some(Command {
+    Ok(Ok(Command {
         argv: placed.argv,
         cwd: project.to_owned(),
         environment,

@@ -15,6 +15,7 @@ mod plan;
 mod refusing_disk;
 mod repositories;
 mod secrets;
+mod settings;
 mod signals;
 mod state_dir;
 mod surroundings;

@@ -12,7 +12,7 @@ fn cut_to(project: &Project, count: usize) {
 }
 
 #[rstest]
-#[case::of_one_line(1, &[], "refs/looper/log knows event")]
+#[case::of_one_line(1, &[], "knows event")]
 #[case::of_one_line_without_the_transaction(1, &["tx"], "refs/looper/log knows event")]
 #[case::of_two_lines_without_the_ref(2, &["ref"], "the transaction knows event")]
 #[case::of_the_last_run(14, &[], "knows event")]

@@ -77,6 +77,12 @@ impl Running {
         }
     }
 
+    /// Waits until it has printed some words.
+    pub(crate) fn until_it_said(&mut self, words: &str) {
+        let stdout = self.stdout.clone();
+        self.until(words, || read(&stdout).contains(words));
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ran {
         let status = loop {

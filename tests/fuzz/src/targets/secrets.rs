@@ -32,9 +32,10 @@ pub(super) fn secrets(data: &[u8]) {
         assert_eq!(hit.line, newlines as u64 + 1);
     }
     let at = data.len() / 2;
-    for token in tokens() {
+    // One that stands there already may be glued to a word, which is no token any more.
+    for token in tokens().iter().filter(|token| !holds(data, token)) {
         let planted = [&data[..at], b" ", token.as_bytes(), b" ", &data[at..]].concat();
-        assert!(!holds(&redact(&planted), &token), "{token}");
+        assert!(!holds(&redact(&planted), token), "{token}");
         assert!(!scan(&planted).is_empty());
     }
 }
@@ -53,7 +54,7 @@ pub(super) fn fence(data: &[u8]) {
     harmless(block.as_str());
     assert!(block.as_str().len() <= bytes_max + 120);
     let middle = text.len() / 2;
-    for token in tokens() {
+    for token in tokens().iter().filter(|token| !holds(text, token)) {
         let planted = [&text[..middle], b" ", token.as_bytes(), b" ", &text[middle..]].concat();
         let shown = Block::new("text", &planted, bytes_max);
         assert!(!shown.as_str().contains(&token[token.len() - 12..]), "{}", shown.as_str());

@@ -1,0 +1,119 @@
+//! Settings and prompts that changed while an attempt was open are an agent's doing: the next run
+//! must not take them as its terms.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::HostDriver;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::engine::id::{Digest, ObjectId};
+use crate::engine::state::State;
+use crate::host::clock;
+use crate::host::files::{self, FileError};
+use crate::host::objects::Objects;
+use crate::host::paths::Layout;
+use crate::host::prompts::PromptName;
+use crate::host::world::digest;
+
+/// A larger file is refused where it is read as what it is.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// The files below the state directory that decide how a run is carried out.
+fn names() -> impl Iterator<Item = String> {
+    let prompts = PromptName::ALL.iter().map(|name| format!("prompts/{}", name.file_name()));
+    std::iter::once("config.toml".to_owned()).chain(prompts)
+}
+
+/// Keeps the settings of a run, and says what they are: each file with its digest.
+///
+/// # Errors
+/// One cannot be read or kept.
+pub(super) fn pin(
+    driver: &mut HostDriver,
+    layout: &Layout,
+) -> Result<BTreeMap<String, Digest>, Failure> {
+    let mut pinned = BTreeMap::new();
+    for name in names() {
+        match files::read_bounded(&layout.state().join(&name), BYTES_MAX) {
+            Ok(bytes) => {
+                driver.world.objects().put(&bytes)?;
+                pinned.insert(name, digest(&bytes));
+            }
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(pinned)
+}
+
+/// Brings the settings back that the open attempt was begun under. What stands in their place is
+/// set aside. Returns a refusal where what they were is not kept any more.
+///
+/// # Errors
+/// Something cannot be moved or written.
+pub(super) fn put_back(
+    layout: &Layout,
+    state: &State,
+    notes: &mut Vec<String>,
+) -> Result<Option<Failure>, Failure> {
+    let pinned = state.charter().and_then(|charter| charter.settings.as_ref());
+    let Some(pinned) = pinned.filter(|_| !state.is_settled()) else { return Ok(None) };
+    let prompts = layout.prompts();
+    if fs::symlink_metadata(&prompts).is_ok_and(|found| !found.is_dir()) {
+        set_aside(layout, "prompts", notes)?;
+    }
+    let objects = Objects::new(layout.objects());
+    let mut refusal = None;
+    for name in names() {
+        let path = layout.state().join(&name);
+        let found = files::read_bounded(&path, BYTES_MAX);
+        let is_there = fs::symlink_metadata(&path).is_ok();
+        let Some(wanted) = pinned.get(&name) else {
+            if is_there {
+                set_aside(layout, &name, notes)?;
+            }
+            continue;
+        };
+        if found.is_ok_and(|bytes| digest(&bytes) == *wanted) {
+            continue;
+        }
+        let Ok(bytes) = objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) else {
+            refusal = Some(unknown(&path));
+            continue;
+        };
+        if is_there {
+            set_aside(layout, &name, notes)?;
+        } else {
+            notes.push(format!("{} was removed while an attempt was open", path.display()));
+        }
+        files::create_dir(files::parent_of(&path))?;
+        files::write_atomic(&path, &bytes, 0o644)?;
+    }
+    Ok(refusal)
+}
+
+fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
+    let path = layout.state().join(name);
+    let file_name = Path::new(name).file_name().unwrap_or_default().display();
+    let aside = format!("found-{}-{file_name}", clock::new_run_id(clock::now()));
+    let aside = layout.state().join(aside);
+    fs::rename(&path, &aside).map_err(|source| FileError::io("set aside", &path, source))?;
+    notes.push(format!(
+        "{} was changed while an attempt was open: it is as it was before; what was there is kept \
+         as {}",
+        path.display(),
+        aside.display()
+    ));
+    Ok(())
+}
+
+fn unknown(path: &Path) -> Failure {
+    let what = format!(
+        "{} was changed while an attempt was open, and what it said is not kept any more",
+        path.display()
+    );
+    Failure::new(Exit::Refused, what)
+        .help("the attempt is settled; look at the file: the next run takes it as it is")
+}
