@@ -246,6 +246,9 @@ impl Computer {
         if !is_there {
             self.set_ref(&snapshot.branch, Some(commit.clone()))?;
         }
+        if self.repo.refs[&snapshot.branch].is_safe() {
+            self.oracle.published.insert(commit.clone());
+        }
         self.step("put the index in place")?;
         self.repo.index.put(Some(index));
         self.repo.locks.remove("index");

@@ -13,6 +13,7 @@ use looper::host::log::Tip;
 
 use crate::computer::{Computer, KnownLine, Shared};
 use crate::fault::{Broken, Doing, Fault, Phase};
+use crate::oracle::Debt;
 
 /// The only writer of a log.
 #[derive(Debug)]
@@ -123,10 +124,12 @@ pub(crate) struct Found {
     pub(crate) proofs: Vec<Proof>,
     pub(crate) commits: Vec<(TaskId, CommitId)>,
     pub(crate) passed: Vec<TreeId>,
+    pub(crate) debt: Debt,
 }
 
 impl Found {
     fn note(&mut self, kind: &EventKind) {
+        self.debt.note(kind);
         match kind {
             EventKind::CommitFinished(data) => {
                 self.commits.push((data.task.clone(), data.commit.clone()));
@@ -155,7 +158,8 @@ pub(crate) fn read(
     witnesses: &[Option<(Seq, Proof)>],
 ) -> Result<Found, Broken> {
     let (state, tip) = (State::default(), Tip::START);
-    let mut found = Found { state, tip, proofs: vec![], commits: vec![], passed: vec![] };
+    let debt = Debt::default();
+    let mut found = Found { state, tip, proofs: vec![], commits: vec![], passed: vec![], debt };
     let bytes = machine.log.now.clone();
     let mut rest = &bytes[..];
     let expected = |seq: Seq| witnesses.iter().flatten().filter(move |(at, _)| *at == seq);

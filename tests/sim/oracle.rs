@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use looper::backlog::Backlog;
-use looper::engine::event::{Event, EventKind, JudgedAs};
+use looper::engine::event::{Event, EventKind, JudgedAs, RollbackCause, TaskBlocked, TaskFailed};
 use looper::engine::id::{CommitId, Seq, TaskId, TreeId};
 use looper::engine::line::Proof;
 use looper::engine::replay::replay_one;
@@ -28,6 +28,9 @@ pub(crate) struct Oracle {
     /// Commits that the log says were made.
     pub(crate) committed: BTreeMap<TaskId, CommitId>,
     pub(crate) passed: BTreeSet<TreeId>,
+    /// Commits of ours that the branch durably stood at.
+    pub(crate) published: BTreeSet<CommitId>,
+    pub(crate) debt: Debt,
     /// What people have in the work tree besides what is committed.
     pub(crate) mine: Tree,
 }
@@ -41,6 +44,39 @@ pub(crate) struct End {
     pub(crate) index: Option<Tree>,
     pub(crate) backlog: Text,
     pub(crate) tasks: BTreeMap<TaskId, (Status, u32, Option<String>)>,
+}
+
+/// Whether an attempt that is undone for this reason is one that failed, whatever comes between.
+fn counts(cause: RollbackCause) -> bool {
+    match cause {
+        RollbackCause::PlanRejected | RollbackCause::StateTouched | RollbackCause::Gates => true,
+        // Of an agent that failed it depends on how.
+        RollbackCause::AgentFailed | RollbackCause::Interrupted => false,
+    }
+}
+
+/// The attempt that is undone because it failed: it has to be counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Debt(Option<(TaskId, u32)>);
+
+impl Debt {
+    pub(crate) fn note(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::TaskSelected(_) => self.is_paid(),
+            EventKind::RollbackStarted(data) if counts(data.cause) => {
+                self.0 = Some((data.task.clone(), data.attempt));
+            }
+            EventKind::TaskFailed(TaskFailed { task, attempt, .. })
+            | EventKind::TaskBlocked(TaskBlocked { task, attempt, .. }) => {
+                self.0.take_if(|(owed, number)| owed == task && number == attempt);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_paid(&self) {
+        assert_eq!(self.0, None, "a failure was never counted");
+    }
 }
 
 impl Oracle {
@@ -71,6 +107,7 @@ impl Computer {
         }
         self.oracle.shadow = after;
         self.oracle.acknowledged = Some((event.seq, self.log.proofs[&event.seq]));
+        self.oracle.debt.note(&event.kind);
         match &event.kind {
             EventKind::GatesJudged(data) if data.outcome == JudgedAs::Pass => {
                 self.oracle.passed.insert(data.tree.clone());
@@ -106,6 +143,7 @@ impl Computer {
         }
         self.oracle.passed.extend(found.passed.iter().cloned());
         self.oracle.shadow = found.state.clone();
+        self.oracle.debt = found.debt.clone();
     }
 
     /// Nothing unwritten is acted on.
@@ -150,6 +188,10 @@ impl Computer {
             let tree = &repo.commits[id].tree;
             assert!(self.oracle.passed.contains(tree), "{tree} was never judged");
         }
+        for id in &self.oracle.published {
+            assert!(history.contains(id), "{id} was thrown away");
+        }
+        self.oracle.debt.is_paid();
         for id in &self.oracle.agent_commits {
             assert!(!history.contains(id), "an agent's own commit is in history");
         }
