@@ -259,7 +259,8 @@ impl Computer {
 
     pub(crate) fn locate(&self, branch: &str, base: &CommitId, prepared: Option<&CommitId>) -> At {
         let repo = &self.repo;
-        let head = repo.head_commit();
+        // A power cut can leave HEAD at a branch of an agent that is not there any more.
+        let Some(head) = repo.at(repo.head.get()).cloned() else { return At::Foreign };
         if prepared == Some(&head) {
             return At::Prepared;
         }

@@ -23,6 +23,17 @@ pub(crate) fn between(machine: &mut Computer) {
     }
 }
 
+/// Checks out the branch as the refusal asks for, if HEAD is elsewhere.
+pub(crate) fn check_out_the_branch(machine: &mut Computer) -> bool {
+    if *machine.repo.head.get() == MAIN {
+        return false;
+    }
+    machine.repo.head.put(MAIN.to_owned());
+    machine.repo.head.flush();
+    machine.tell(|| "  a person checks out the branch".to_owned());
+    true
+}
+
 /// Checks, unchecks or blocks a task in the backlog.
 fn decide(machine: &mut Computer, choice: u64) {
     let text = machine.backlog.get().to_string();

@@ -62,7 +62,9 @@ impl Run {
             None => is_hit,
             Some(Exit::Machine) => is_hit,
             Some(Exit::Ended(_) | Exit::Paused) => true,
-            Some(Exit::Refused | Exit::BadLog) => false,
+            // Nobody can tell an agent's branch from a person's after a crash: somebody has to look.
+            Some(Exit::Refused) => people::check_out_the_branch(&mut machine),
+            Some(Exit::BadLog) => false,
         };
         assert!(is_fine, "a life ended with {exit:?}");
         machine.reboot();
