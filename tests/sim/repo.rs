@@ -230,6 +230,8 @@ impl Computer {
                 let slot =
                     repo.refs.entry("heads/agent".to_owned()).or_insert_with(|| Slot::new(None));
                 slot.write(Some(at));
+                // A HEAD at no commit is refused wherever it comes from.
+                slot.flush();
                 repo.head.write("heads/agent".to_owned());
             }
             Act::Hook => repo.hook.write("evil".into()),

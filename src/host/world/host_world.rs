@@ -14,7 +14,7 @@ use crate::engine::charter::Stage;
 use crate::engine::id::{CommitId, RepoPath, RunId, TreeId};
 use crate::engine::state::{Kept, Transaction};
 use crate::host::files;
-use crate::host::git::{self, Frozen, Git, Rescue, Snapshot};
+use crate::host::git::{self, Frozen, Git, GitError, Refusal, Rescue, Snapshot};
 use crate::host::lock::Lock;
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
@@ -269,11 +269,26 @@ impl HostWorld {
         if !self.is_recovering {
             return Ok(());
         }
-        match self.git.locate(snapshot.branch.as_deref(), &ask.attempt.base, None)? {
+        match self.locate(snapshot.branch.as_deref(), &ask.attempt.base, None)? {
             git::At::Base | git::At::AgentCommits(_) | git::At::Prepared | git::At::Beyond => {
                 Ok(())
             }
             git::At::Foreign(found) => Err(WorldError::ForeignHead { found: found.to_string() }),
+        }
+    }
+
+    /// Where HEAD is. A branch without a commit is nowhere that we put it.
+    pub(super) fn locate(
+        &self,
+        branch: Option<&str>,
+        base: &CommitId,
+        prepared: Option<&CommitId>,
+    ) -> Result<git::At, WorldError> {
+        match self.git.locate(branch, base, prepared) {
+            Err(GitError::Refused(Refusal::Unborn { branch })) => {
+                Err(WorldError::ForeignHead { found: format!("{branch}, which has no commit") })
+            }
+            located => Ok(located?),
         }
     }
 }

@@ -248,7 +248,7 @@ impl World for HostWorld {
         let snapshot = self.snapshot(&ask.attempt.snapshot)?;
         let wanted = prepared.map(|prepared| &prepared.commit);
         let branch = snapshot.branch.as_deref();
-        let commit = match (self.git.locate(branch, &ask.attempt.base, wanted)?, prepared) {
+        let commit = match (self.locate(branch, &ask.attempt.base, wanted)?, prepared) {
             (git::At::Prepared, Some(prepared)) => {
                 self.git.publish(&as_git(prepared), &snapshot)?;
                 Some(prepared.commit.clone())

@@ -208,6 +208,24 @@ fn an_agent_that_attacks_the_log_and_kills_the_loop_is_noticed(
     assert_eq!(project.subjects(), [""; 0]);
 }
 
+/// HEAD that an agent left elsewhere before it killed the loop could be a person's: nothing is
+/// touched until somebody has looked.
+#[rstest]
+#[case::on_a_branch_of_its_own("git switch -qc mine; git commit -qm mine --allow-empty")]
+#[case::on_no_commit("git checkout -q --orphan blank")]
+fn where_an_agent_left_head_is_for_a_person_to_see(#[case] command: &str) {
+    let rules = attack_once(&format!("{command}\n{}; sleep 60", kill("KILL")));
+    let project = Project::with(&[task("1")], &rules);
+    assert_eq!(project.looper(&["run"]).status.code(), None, "it was killed");
+    for _ in 0..2 {
+        project.looper(&["run"]).exits(3).says("check out the branch");
+        assert!(project.has("mess"));
+    }
+    project.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
+    project.run(&["-i", "1"]).exits(0);
+    assert_eq!((project.marks().as_str(), project.has("mess")), ("x", false));
+}
+
 /// What a foreign line stands behind is sound, and the way out that is offered works.
 #[test]
 fn the_sound_part_of_a_log_can_be_gone_on_with() {
