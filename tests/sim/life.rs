@@ -87,6 +87,10 @@ fn open(shared: &Shared) -> Result<SimDriver, Broken> {
         machine.begins(Doing::Recover, Phase::During);
     }
     machine.check_nothing_lost(&found);
+    if is_recovering {
+        machine.step("end what the dead run left running")?;
+        machine.orphans.clear();
+    }
     drop(machine);
     let log = Journal::take_over(shared, found.tip)?;
     let mut machine = shared.borrow_mut();
@@ -141,7 +145,7 @@ fn open_backlog(machine: &mut Computer, state: &State) -> Result<Text, Broken> {
     Ok(text.into())
 }
 
-/// Ends what the dead run left running, then brings the attempt to its end.
+/// Brings the attempt to its end that a dead run left open.
 async fn settle(driver: &mut SimDriver, shared: &Shared) -> Result<(), Broken> {
     if driver.state().is_settled() {
         shared.borrow_mut().flush_what_is_there()?;
@@ -151,8 +155,6 @@ async fn settle(driver: &mut SimDriver, shared: &Shared) -> Result<(), Broken> {
     let branch = driver.state().charter().and_then(|charter| charter.base.branch.clone());
     {
         let mut machine = shared.borrow_mut();
-        machine.step("end what the dead run left running")?;
-        machine.orphans.clear();
         machine.flush_what_is_there()?;
         machine.clear_stale_locks(&format!("heads/{}", branch.unwrap_or_default()))?;
         if machine.repo.index.get().is_none() {

@@ -207,7 +207,9 @@ impl Computer {
         for mark in shown {
             let known = &state.progress()[&mark.task];
             let (status, count) = (known.status, known.fail_count);
-            assert_eq!((mark.status, mark.fail_count), (status, count), "{}", mark.task);
+            assert_eq!(mark.status, status, "{}", mark.task);
+            // Of a blocked task the count says nothing any more, and people may write what they like.
+            assert!(status == Status::Blocked || mark.fail_count == count, "{}", mark.task);
         }
         for (task, progress) in state.progress() {
             let commit = self.oracle.committed.get(task);

@@ -140,13 +140,15 @@ async fn work(
     if let Some(aside) = aside.map_err(|error| Failure::from(error).before_agents())? {
         warn(site, &format!("a log of LoopDex was set aside as {}", aside.display()));
     }
-    let opened = open::open(site, layout, run, cancel.clone()).map_err(Failure::before_agents)?;
+    let opened = open::open(site, layout, run, cancel.clone()).await;
+    let opened = opened.map_err(Failure::before_agents)?;
     lock.describe(&Owner::this_process("looper run", Some(&opened.run)))?;
     for note in &opened.notes {
         warn(site, note);
     }
+    let ended = opened.ended;
     let (mut driver, refusal) = opened.driver(site, layout, lock);
-    settle::settle(&mut driver, site, layout).await?;
+    settle::settle(&mut driver, site, layout, ended).await?;
     if let Some(refusal) = refusal {
         return Err(refusal);
     }

@@ -22,7 +22,7 @@ use crate::host::lock::Lock;
 use crate::host::log::{Reader, Writer};
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
-use crate::host::process::{Cancel, find_program};
+use crate::host::process::{Cancel, Limits, find_program, sweep_run};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::tx::{Opened as OpenedTx, Tx};
@@ -35,6 +35,8 @@ pub(super) struct Opened {
     pub(super) run: RunId,
     /// What a person should hear.
     pub(super) notes: Vec<String>,
+    /// How many processes the dead run had left running.
+    pub(super) ended: u32,
     /// Why nothing may be begun once what is open is settled.
     refusal: Option<Failure>,
     state: State,
@@ -47,7 +49,7 @@ pub(super) struct Opened {
     cancel: Cancel,
 }
 
-pub(super) fn open(
+pub(super) async fn open(
     site: &Site,
     layout: &Layout,
     run: RunId,
@@ -79,6 +81,12 @@ pub(super) fn open(
     let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
         ledger.note(event, proof);
     })?;
+    // Whoever outlived the dead run goes on changing things until it is ended: nothing is looked at
+    // before, but the log, which proves itself.
+    let ended = match (state.attempt(), state.run_id()) {
+        (Some(_), Some(run)) => sweep_run(run, Limits::GRACE).await.ended,
+        _ => 0,
+    };
     known.tip = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
     audit::refuse_lost(&git, &ledger, &layout.events(), &known)?;
     let opened = Writer::take_over(reader)?;
@@ -114,7 +122,20 @@ pub(super) fn open(
     }
     let run = state.run_id().cloned().unwrap_or(run);
     let writer = opened.writer;
-    Ok(Opened { run, notes, refusal, state, writer, tx, git, backlog, prompts, shell, cancel })
+    Ok(Opened {
+        run,
+        notes,
+        ended,
+        refusal,
+        state,
+        writer,
+        tx,
+        git,
+        backlog,
+        prompts,
+        shell,
+        cancel,
+    })
 }
 
 fn other_backlog(path: &Path) -> Failure {

@@ -13,16 +13,16 @@ use crate::engine::reason;
 use crate::host::lock::LockError;
 use crate::host::log::Reader;
 use crate::host::paths::Layout;
-use crate::host::process::{Limits, sweep_run};
 
 /// How many paths are named; the event has all of them.
 const NAMED_MAX: usize = 5;
 
-/// Ends what the dead run left running, then brings the attempt to its end.
+/// Brings the attempt to its end that a dead run left open. So many of its processes were ended.
 pub(super) async fn settle(
     driver: &mut HostDriver,
     site: &Site,
     layout: &Layout,
+    ended: u32,
 ) -> Result<(), Failure> {
     let Some(attempt) = driver.state().attempt().cloned() else {
         driver.world.flush_what_is_there()?;
@@ -30,14 +30,9 @@ pub(super) async fn settle(
         return Ok(());
     };
     let branch = driver.state().charter().and_then(|charter| charter.base.branch.clone());
-    let ended = match driver.state().run_id() {
-        Some(run) => {
-            let ended = sweep_run(run, Limits::GRACE).await.ended;
-            driver.world.sweep_scratch(run, attempt.loop_number);
-            ended
-        }
-        None => 0,
-    };
+    if let Some(run) = driver.state().run_id() {
+        driver.world.sweep_scratch(run, attempt.loop_number);
+    }
     driver.world.flush_what_is_there()?;
     let branch = branch.map(|name| format!("refs/heads/{name}"));
     driver.world.git().clear_stale_locks(branch.as_deref())?;

@@ -208,6 +208,21 @@ fn an_agent_that_attacks_the_log_and_kills_the_loop_is_noticed(
     assert_eq!(project.subjects(), [""; 0]);
 }
 
+/// Whoever outlives the loop and goes on forging is ended before anything is believed.
+#[test]
+fn an_orphan_that_goes_on_forging_wins_nothing() {
+    let forge = "setsid sh -c 'while :; do sed s/..Task.2/x]_Task_2/ .looper/backlog.md | tr _ \" \" \
+                 > forged; cp forged .looper/backlog.md; done' > /dev/null 2>&1 &\nsleep 0.2";
+    let rules = attack_once(&format!("{forge}\n{}; sleep 60", kill("KILL")));
+    let project = Project::with(&[task("1"), task("2")], &rules);
+    assert_eq!(project.looper(&["run"]).status.code(), None, "it was killed");
+    project.run(&["-i", "1"]).exits(0).says("left running");
+    assert_eq!(project.marks(), "x ");
+    assert_eq!(project.log().count("task_done"), 1);
+    project.run(&["-i", "1"]).exits(0);
+    assert_eq!((project.marks().as_str(), project.subjects().len()), ("xx", 2));
+}
+
 /// HEAD that an agent left elsewhere before it killed the loop could be a person's: nothing is
 /// touched until somebody has looked.
 #[rstest]
