@@ -65,6 +65,8 @@ pub(super) fn objects(layout: &Layout, wanted: &Wanted) -> Result<ObjectsReport,
 pub(super) struct Known {
     /// The last event that the transaction or `refs/looper/log` remembers.
     pub(super) witnessed: Seq,
+    /// The last event that the transaction remembers, where there is one.
+    pub(super) remembered: Option<Seq>,
     /// The commit that is known to be the last one that can be ours; else it is HEAD.
     pub(super) tip: Option<CommitId>,
 }
@@ -83,6 +85,20 @@ pub(super) fn refuse_lost(
             "restore the log from a backup and keep this file; without one, go on in a fresh \
              clone. If another clone made that commit, fetch the branch it comes from, so that \
              git knows. `looper replay --check-git` tells more",
+        ));
+    }
+    if let Some(remembered) = known.remembered
+        && let Some((seq, commit)) = audit::find_unheard_of(git, ledger, remembered)?
+    {
+        let what = format!("{} and the transaction contradict each other", log.display());
+        let cause = format!(
+            "event {seq}: the branch moved to commit {} although the transaction has heard of no \
+             event behind {remembered}",
+            short(commit.as_str())
+        );
+        return Err(Failure::new(Exit::BadLog, what).because(cause).help(
+            "find out who wrote these lines and made that commit: no run moves a branch before \
+             the transaction knows. Compare both with a backup, and keep them as they are",
         ));
     }
     if !audit::is_end_doubtful(git, ledger, known.witnessed)? {

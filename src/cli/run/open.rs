@@ -65,6 +65,7 @@ pub(super) async fn open(
     if let Some(memory) = &memory {
         let anchor = memory.anchor;
         known.witnessed = anchor.seq;
+        known.remembered = Some(anchor.seq);
         reader = reader.expecting("the transaction", anchor.seq, anchor.proof);
     }
     // The repository may be in a state that is refused: what it remembers of the log is asked for

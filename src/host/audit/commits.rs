@@ -69,6 +69,32 @@ pub fn is_end_doubtful(git: &Git, ledger: &Ledger, witnessed: Seq) -> Result<boo
     Ok(false)
 }
 
+/// The commit, and the event that made it ready, of which the log says that the branch moved to it,
+/// or to which HEAD leads, although the transaction, which remembers no event behind `remembered`,
+/// has not heard of it: it hears of each before the branch moves. Reads a bounded number of commits.
+///
+/// # Errors
+/// The history cannot be read.
+pub fn find_unheard_of(
+    git: &Git,
+    ledger: &Ledger,
+    remembered: Seq,
+) -> Result<Option<(Seq, CommitId)>, GitError> {
+    let made = ledger.passes.values().rev().filter_map(|pass| pass.made.as_ref());
+    let unheard: Vec<_> = made.take_while(|made| made.prepared > remembered).collect();
+    let mut found = unheard.iter().find(|made| made.published.is_some()).copied();
+    if found.is_none() && !unheard.is_empty() {
+        let mut left = HEAD_COMMITS_MAX;
+        git.traces_of(None, |trace| {
+            left -= 1;
+            found = unheard.iter().find(|made| made.commit == trace.commit).copied();
+            let is_over = found.is_some() || left == 0;
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+    }
+    Ok(found.map(|made| (made.prepared, made.commit.clone())))
+}
+
 /// Compares every commit of ours that a branch leads to with the log, and every commit that the
 /// log tells of with the repository.
 ///

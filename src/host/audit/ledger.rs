@@ -35,6 +35,8 @@ pub(super) struct Made {
     pub(super) commit: CommitId,
     pub(super) tree: TreeId,
     pub(super) parent: CommitId,
+    /// Where the log says that it is ready.
+    pub(super) prepared: Seq,
     /// Where the log says that the branch moved to it.
     pub(super) published: Option<Seq>,
     /// What its message was, as far as it is about the log.
@@ -71,6 +73,7 @@ impl Ledger {
                     commit: data.commit.clone(),
                     tree: data.tree.clone(),
                     parent: data.parent.clone(),
+                    prepared: event.seq,
                     published: None,
                     claims: trailers(&data.message),
                 };

@@ -260,3 +260,26 @@ fn an_agents_claim_does_not_outlive_a_crash() {
     assert_eq!(project.subjects(), ["Task 1: Write 1"]);
     assert_eq!(counts(&project), "1 put_back, 1 recorded");
 }
+
+/// An agent kills its parent, goes on with the log as if its change had been judged, and commits
+/// it. The transaction has never heard of that commit.
+#[rstest]
+#[case::as_far_as_the_commit("commit_prepared")]
+#[case::as_far_as_its_publication("commit_finished")]
+#[case::to_the_end("run_ended")]
+fn a_commit_that_the_transaction_has_not_heard_of_is_found(#[case] last: &str) {
+    let early =
+        "cp -r .looper/tx ../early; git rev-parse refs/looper/log > ../ref; echo x > src/1.txt";
+    let project = Project::with(&[task("1")], &[implementer([sh(early)])]);
+    drop(project.run(&[]).exits(0));
+    let mut told = lines(&project);
+    told.truncate(positions(&told, last)[0] + 1);
+    put_lines(&project, &told);
+    forget(&project, &["tx"]);
+    fs::rename(project.place().join("early"), project.path(".looper/tx")).unwrap();
+    let anchor = fs::read_to_string(project.place().join("ref")).unwrap();
+    project.git(&["update-ref", "refs/looper/log", anchor.trim()]);
+    for _ in 0..2 {
+        drop(project.looper(&["run"]).exits(4).says("transaction"));
+    }
+}
