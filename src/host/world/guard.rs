@@ -125,7 +125,8 @@ impl Guard {
                 changed.push(self.name(path));
             }
         }
-        changed.sort();
+        // Its owner has to hear of the transaction, however much else there is.
+        changed.sort_by(|a, b| (!is_of_tx(a), a).cmp(&(!is_of_tx(b), b)));
         changed.dedup();
         changed.truncate(NAMED_MAX);
         Ok(changed)
@@ -195,6 +196,11 @@ impl Guard {
         }
         Ok((look.stamps, look.is_cut))
     }
+}
+
+/// Whether a name that [`Guard::restore`] returns belongs to the transaction.
+pub(super) fn is_of_tx(name: &str) -> bool {
+    name == "tx" || name.starts_with("tx/")
 }
 
 /// The folders of this attempt and of the ones before it.
@@ -359,6 +365,19 @@ mod tests {
         assert!(changed.len() <= NAMED_MAX);
         state.is_whole();
         assert!(fs::read_dir(state.dir.path()).unwrap().count() < 10);
+    }
+
+    #[test]
+    fn a_change_of_the_transaction_is_named_among_any_number_of_others() {
+        let mut state = State::new();
+        fs::write(state.path("tx/db"), "").unwrap();
+        state.guard.capture(&state.path("evidence/loop-3")).unwrap();
+        for number in 0..2 * NAMED_MAX {
+            fs::write(state.path(&format!("n{number}")), "").unwrap();
+        }
+        fs::write(state.path("tx/db"), "evil").unwrap();
+        let changed = state.changed();
+        assert!(changed.iter().any(|name| name == "tx/db") && changed.len() == NAMED_MAX);
     }
 
     #[test]

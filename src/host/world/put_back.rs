@@ -1,6 +1,7 @@
 //! What a stage did to the state directory is undone, whatever it was.
 
 use super::error::WorldError;
+use super::guard::is_of_tx;
 use super::host_world::HostWorld;
 use crate::host::files;
 use crate::host::lock::LockError;
@@ -52,7 +53,7 @@ impl HostWorld {
             let kept = kept.unwrap_or_default();
             changed.push(format!("{} {}{kept}", name.display(), intrusion.what));
         }
-        if others.iter().any(|name| name == "tx" || name.starts_with("tx/")) {
+        if others.iter().any(|name| is_of_tx(name)) {
             self.tx.renew()?;
         }
         for id in self.objects.mend()? {
