@@ -25,7 +25,7 @@ use crate::host::paths::Layout;
 use crate::host::process::{Cancel, Limits, find_program, sweep_run};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
-use crate::host::tx::{Opened as OpenedTx, Tx};
+use crate::host::tx::{Memory, Opened as OpenedTx, Tx};
 use crate::host::world::{BacklogFile, HostLog, HostWorld, Parts, SystemClock};
 use crate::ui::reporter::Reporter;
 
@@ -62,10 +62,8 @@ pub(super) async fn open(
     notes.extend(note);
     let mut reader = Reader::open(&layout.events())?;
     let mut known = Known::default();
-    if let Some(memory) = &memory {
-        let anchor = memory.anchor;
-        known.witnessed = anchor.seq;
-        known.remembered = Some(anchor.seq);
+    if let Some(Memory { anchor, .. }) = &memory {
+        (known.witnessed, known.remembered) = (anchor.seq, Some(anchor.seq));
         reader = reader.expecting("the transaction", anchor.seq, anchor.proof);
     }
     // The repository may be in a state that is refused: what it remembers of the log is asked for
@@ -82,12 +80,8 @@ pub(super) async fn open(
     let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
         ledger.note(event, proof);
     })?;
-    // Whoever outlived the dead run goes on changing things until it is ended: nothing is looked at
-    // before, but the log, which proves itself.
-    let ended = match (state.attempt(), state.run_id()) {
-        (Some(_), Some(run)) => sweep_run(run, Limits::GRACE).await.ended,
-        _ => 0,
-    };
+    let ended = end_what_is_left(&state).await;
+    let is_open = !state.is_settled() || memory.as_ref().is_some_and(|it| it.record.is_some());
     known.tip = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
     audit::refuse_lost(&git, &ledger, &layout.events(), &known)?;
     let opened = Writer::take_over(reader)?;
@@ -105,17 +99,11 @@ pub(super) async fn open(
     if path != named {
         git = open_git(&path)?;
     }
-    let backlog = open_backlog(&path, layout, &state, &mut notes)?;
-    let changed = settings::put_back(layout, &state, &mut notes)?;
+    let backlog = open_backlog(&path, layout, &state, is_open, &mut notes)?;
+    let changed = if is_open { settings::put_back(layout, &state, &mut notes)? } else { None };
     let mut refusal = changed.or_else(|| is_other.then(|| other_backlog(&path)));
-    let prompts = Prompts::load(&layout.prompts()).unwrap_or_else(|error| {
-        refusal.get_or_insert(error.into());
-        Prompts::default()
-    });
-    let shell = find_shell(site, layout).unwrap_or_else(|error| {
-        refusal.get_or_insert(error);
-        "sh"
-    });
+    let prompts = or_refuse(Prompts::load(&layout.prompts()), &mut refusal).unwrap_or_default();
+    let shell = or_refuse(find_shell(site, layout), &mut refusal).unwrap_or("sh");
     if state.is_settled()
         && let Some(refusal) = refusal
     {
@@ -137,6 +125,28 @@ pub(super) async fn open(
         shell,
         cancel,
     })
+}
+
+/// Whoever is still at work would change again what is about to be looked at and put back.
+async fn end_what_is_left(state: &State) -> u32 {
+    match state.run_id() {
+        Some(run) => sweep_run(run, Limits::GRACE).await.ended,
+        None => 0,
+    }
+}
+
+/// What is wrong is said once everything is settled.
+fn or_refuse<T, E: Into<Failure>>(
+    result: Result<T, E>,
+    refusal: &mut Option<Failure>,
+) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            refusal.get_or_insert_with(|| error.into());
+            None
+        }
+    }
 }
 
 fn other_backlog(path: &Path) -> Failure {
@@ -188,10 +198,11 @@ fn open_backlog(
     path: &Path,
     layout: &Layout,
     state: &State,
+    is_open: bool,
     notes: &mut Vec<String>,
 ) -> Result<BacklogFile, Failure> {
     let found = BacklogFile::open(path);
-    let Some(wanted) = state.backlog().filter(|_| !state.is_settled()) else { return Ok(found?) };
+    let Some(wanted) = state.backlog().filter(|_| is_open) else { return Ok(found?) };
     if let Ok(file) = &found
         && [&wanted.before, &wanted.after].contains(&&file.digest())
     {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::HostDriver;
@@ -48,7 +49,7 @@ pub(super) fn pin(
     Ok(pinned)
 }
 
-/// Brings the settings back that the open attempt was begun under. What stands in their place is
+/// Brings the settings back that the attempt was begun under that a dead run left open. What stands in their place is
 /// set aside. Returns a refusal where what they were is not kept any more.
 ///
 /// # Errors
@@ -59,39 +60,41 @@ pub(super) fn put_back(
     notes: &mut Vec<String>,
 ) -> Result<Option<Failure>, Failure> {
     let pinned = state.charter().and_then(|charter| charter.settings.as_ref());
-    let Some(pinned) = pinned.filter(|_| !state.is_settled()) else { return Ok(None) };
-    let prompts = layout.prompts();
-    if fs::symlink_metadata(&prompts).is_ok_and(|found| !found.is_dir()) {
+    let Some(pinned) = pinned else { return Ok(None) };
+    let is_whole = |name: &String| digest_of(layout, name).as_ref() == pinned.get(name);
+    // What a link leads to may be gone once the work tree is rolled back.
+    if fs::symlink_metadata(layout.prompts()).is_ok_and(|found| !found.is_dir()) {
         set_aside(layout, "prompts", notes)?;
     }
     let objects = Objects::new(layout.objects());
     let mut refusal = None;
     for name in names() {
         let path = layout.state().join(&name);
-        let found = files::read_bounded(&path, BYTES_MAX);
-        let is_there = fs::symlink_metadata(&path).is_ok();
-        let Some(wanted) = pinned.get(&name) else {
-            if is_there {
-                set_aside(layout, &name, notes)?;
-            }
-            continue;
-        };
-        if found.is_ok_and(|bytes| digest(&bytes) == *wanted) {
+        let found = fs::symlink_metadata(&path).ok();
+        if is_whole(&name) && (found.is_none() || pinned.contains_key(&name)) {
             continue;
         }
-        let Ok(bytes) = objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) else {
-            refusal = Some(unknown(&path));
-            continue;
-        };
-        if is_there {
+        let mode = found.as_ref().filter(|found| found.is_file()).map_or(0o644, |it| it.mode());
+        if found.is_some() {
             set_aside(layout, &name, notes)?;
         } else {
             notes.push(format!("{} was removed while an attempt was open", path.display()));
         }
-        files::create_dir(files::parent_of(&path))?;
-        files::write_atomic(&path, &bytes, 0o644)?;
+        let Some(wanted) = pinned.get(&name) else { continue };
+        match objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) {
+            Ok(bytes) => {
+                files::create_dir(files::parent_of(&path))?;
+                files::write_atomic(&path, &bytes, mode & 0o777)?;
+            }
+            Err(_) => refusal = Some(unknown(&path)),
+        }
     }
     Ok(refusal)
+}
+
+fn digest_of(layout: &Layout, name: &str) -> Option<Digest> {
+    let bytes = files::read_bounded(&layout.state().join(name), BYTES_MAX);
+    bytes.ok().map(|bytes| digest(&bytes))
 }
 
 fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
@@ -101,8 +104,7 @@ fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(),
     let aside = layout.state().join(aside);
     fs::rename(&path, &aside).map_err(|source| FileError::io("set aside", &path, source))?;
     notes.push(format!(
-        "{} was changed while an attempt was open: it is as it was before; what was there is kept \
-         as {}",
+        "{} was changed while an attempt was open; what was there is kept as {}",
         path.display(),
         aside.display()
     ));
@@ -115,5 +117,5 @@ fn unknown(path: &Path) -> Failure {
         path.display()
     );
     Failure::new(Exit::Refused, what)
-        .help("the attempt is settled; look at the file: the next run takes it as it is")
+        .help("the attempt is settled, and the file is set aside: put it back if it is yours")
 }

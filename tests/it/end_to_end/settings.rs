@@ -47,5 +47,18 @@ fn settings_that_nobody_remembers_are_not_believed_at_once() {
     let refused = project.looper(&["run", "-i", "1"]).exits(3);
     refused.says("config.toml").says("not kept any more");
     assert_eq!(project.status(), "");
-    project.looper(&["run", "-i", "1"]).exits(0);
+    // What was there is nobody's terms until somebody puts it back.
+    assert!(!project.path(".looper/config.toml").exists());
+}
+
+/// What an agent left running would write them again.
+#[test]
+fn settings_stay_as_they_were_brought_back() {
+    let command = "cp .looper/config.toml evil; printf '[gates]\\nscope = \"off\"\\n' >> evil
+                   setsid sh -c 'while true; do cp evil .looper/config.toml; done' >/dev/null 2>&1 &
+                   until cmp evil .looper/config.toml; do sleep 0.1; done";
+    let (project, config) = attack(command);
+    let ran = project.run(&["-i", "1"]).exits(0);
+    assert!(!ran.stderr.contains("OFF"), "{ran}");
+    assert_eq!(project.read(".looper/config.toml"), config);
 }
