@@ -58,13 +58,16 @@ fn only_marks(before: &str, after: &str, backlog: &Backlog, index: usize, mark: 
 /// reasons with what hangs below them.
 fn kept(before: &str, after: &str, entry: &Entry) {
     let mut rest = after.lines();
-    let mut is_reason = false;
+    // How far in the reason begins whose lines are going by.
+    let mut reason = None;
     for line in before.lines().skip(1) {
         let lower = line.trim_start().to_ascii_lowercase();
-        if lower.starts_with(['-', '*', '+']) {
-            is_reason = lower.contains("reason") || lower.contains("failure");
+        let indent = line.len() - lower.len();
+        if lower.starts_with(['-', '*', '+']) && reason.is_none_or(|begun| indent <= begun) {
+            let is_reason = lower.contains("reason") || lower.contains("failure");
+            reason = is_reason.then_some(indent);
         }
-        if is_reason || lower.contains("count") || line.trim().is_empty() {
+        if reason.is_some() || lower.contains("count") || line.trim().is_empty() {
             continue;
         }
         assert!(rest.any(|found| found == line), "{line:?} of {} is gone", entry.task.id);
