@@ -39,7 +39,10 @@ impl Git {
     pub fn rollback(&mut self, snapshot: &Snapshot) -> Result<Restored, GitError> {
         let rescued = match self.guard(snapshot) {
             Err(error) if is_out_of_room(&error) => {
-                self.clear(&snapshot.top, &snapshot.tracked, &snapshot.rules)?;
+                self.clear(
+                    &snapshot.top,
+                    &against(&snapshot.top, &snapshot.tracked, &snapshot.rules),
+                )?;
                 self.guard(snapshot)?
             }
             rescued => rescued?,
@@ -67,36 +70,15 @@ impl Git {
     /// `.git` is gone, or something cannot be read or written.
     pub fn mend(&mut self, snapshot: &Snapshot, frozen: &Frozen) -> Result<Restored, GitError> {
         let rescued = self.guard(snapshot)?;
-        let sight = Sight {
-            tracked: &frozen.tracked,
-            depth: Depth::Compare,
-            access: Access::Force,
-            caches: Caches::Seen,
-            reference: Some(&frozen.top),
-            rules: Some(&snapshot.rules),
-        };
-        let now = self.look(&sight)?;
+        let now = self.look(&against(&frozen.top, &frozen.tracked, &snapshot.rules))?;
         let restored = Restorer::mend(self, &frozen.top, &now)?;
         self.fresh = None;
         Ok(Restored { rescued, ..restored })
     }
 
     /// What took the room is what the attempt made: that goes before anything is written.
-    fn clear(
-        &mut self,
-        target: &Arc<Dir>,
-        tracked: &Tracked,
-        rules: &Rules,
-    ) -> Result<Restored, GitError> {
-        let sight = Sight {
-            tracked,
-            depth: Depth::Compare,
-            access: Access::Force,
-            caches: Caches::Seen,
-            reference: Some(target),
-            rules: Some(rules),
-        };
-        let now = self.look(&sight)?;
+    fn clear(&mut self, target: &Dir, sight: &Sight<'_>) -> Result<Restored, GitError> {
+        let now = self.look(sight)?;
         Restorer::clear(self, target, &now)
     }
 
@@ -106,14 +88,7 @@ impl Git {
         tracked: &Tracked,
         rules: &Rules,
     ) -> Result<Restored, GitError> {
-        let mut sight = Sight {
-            tracked,
-            depth: Depth::Compare,
-            access: Access::Force,
-            caches: Caches::Seen,
-            reference: Some(target),
-            rules: Some(rules),
-        };
+        let mut sight = against(target, tracked, rules);
         let everything = Depth::Store { file_bytes_max: u64::MAX };
         let now = self.look(&sight)?;
         if now.permissions == target.permissions && differences(target, &now).is_empty() {
@@ -123,7 +98,7 @@ impl Git {
         }
         let restored = match Restorer::run(self, target, &now) {
             Err(error) if is_out_of_room(&error) => {
-                let cleared = self.clear(target, tracked, rules)?;
+                let cleared = self.clear(target, &sight)?;
                 let now = self.look(&sight)?;
                 let mut restored = Restorer::run(self, target, &now)?;
                 restored.removed.extend(cleared.removed);
@@ -141,5 +116,17 @@ impl Git {
         }
         self.fresh = None;
         Err(GitError::Unrestored { paths })
+    }
+}
+
+/// A look for what differs from a target, permissions or not.
+fn against<'a>(target: &'a Arc<Dir>, tracked: &'a Tracked, rules: &'a Rules) -> Sight<'a> {
+    Sight {
+        tracked,
+        depth: Depth::Compare,
+        access: Access::Force,
+        caches: Caches::Seen,
+        reference: Some(target),
+        rules: Some(rules),
     }
 }
