@@ -24,8 +24,8 @@ pub(super) async fn settle(
     layout: &Layout,
     ended: u32,
 ) -> Result<(), Failure> {
+    driver.world.flush_what_is_there()?;
     let Some(attempt) = driver.state().attempt().cloned() else {
-        driver.world.flush_what_is_there()?;
         driver.world.recovered();
         return Ok(());
     };
@@ -33,7 +33,6 @@ pub(super) async fn settle(
     if let Some(run) = driver.state().run_id() {
         driver.world.sweep_scratch(run, attempt.loop_number);
     }
-    driver.world.flush_what_is_there()?;
     let branch = branch.map(|name| format!("refs/heads/{name}"));
     driver.world.git().clear_stale_locks(branch.as_deref())?;
     if !driver.world.git().index_is_readable()? {

@@ -1,7 +1,9 @@
 //! One repository, its state directory, its agents.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::backlog_file::BacklogFile;
@@ -181,8 +183,12 @@ impl HostWorld {
     /// # Errors
     /// The system refuses.
     pub fn flush_what_is_there(&self) -> Result<(), WorldError> {
+        let mut flushed = BTreeSet::new();
         for dir in [self.layout.project(), self.layout.state(), self.git.common_dir()] {
-            files::flush_file_system(dir)?;
+            let found = fs::metadata(dir).map_err(WorldError::io("look at", dir))?;
+            if flushed.insert(found.dev()) {
+                files::flush_file_system(dir)?;
+            }
         }
         Ok(())
     }
