@@ -265,10 +265,19 @@ fn keep_found(path: &Path, layout: &Layout, objects: &mut Objects) -> Result<Str
     if std::fs::symlink_metadata(path).is_err() {
         return Ok(String::new());
     }
-    let name = format!("backlog-found-{}", clock::new_run_id(clock::now()));
-    let aside = layout.state().join(name);
-    std::fs::rename(path, &aside).map_err(|source| FileError::io("set aside", path, source))?;
+    let aside = set_aside(layout, path, |id| format!("backlog-found-{id}"))?;
     Ok(format!("; what was there is kept as {}", aside.display()))
+}
+
+/// Moves whatever is at this path into the state directory, under a name that nothing has.
+pub(super) fn set_aside(
+    layout: &Layout,
+    path: &Path,
+    name: impl FnOnce(RunId) -> String,
+) -> Result<PathBuf, FileError> {
+    let aside = layout.state().join(name(clock::new_run_id(clock::now())));
+    std::fs::rename(path, &aside).map_err(|source| FileError::io("set aside", path, source))?;
+    Ok(aside)
 }
 
 impl From<crate::host::objects::ObjectError> for Failure {

@@ -6,13 +6,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::HostDriver;
+use super::{HostDriver, open};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::engine::id::{Digest, ObjectId};
 use crate::engine::state::State;
-use crate::host::clock;
-use crate::host::files::{self, FileError};
+use crate::host::files;
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
 use crate::host::prompts::PromptName;
@@ -49,8 +48,8 @@ pub(super) fn pin(
     Ok(pinned)
 }
 
-/// Brings the settings back that the attempt was begun under that a dead run left open. What stands in their place is
-/// set aside. Returns a refusal where what they were is not kept any more.
+/// Brings the settings back that the attempt was begun under that a dead run left open. What stands
+/// in their place is set aside. Returns a refusal where what they were is not kept any more.
 ///
 /// # Errors
 /// Something cannot be moved or written.
@@ -100,9 +99,7 @@ fn digest_of(layout: &Layout, name: &str) -> Option<Digest> {
 fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
     let path = layout.state().join(name);
     let file_name = Path::new(name).file_name().unwrap_or_default().display();
-    let aside = format!("found-{}-{file_name}", clock::new_run_id(clock::now()));
-    let aside = layout.state().join(aside);
-    fs::rename(&path, &aside).map_err(|source| FileError::io("set aside", &path, source))?;
+    let aside = open::set_aside(layout, &path, |id| format!("found-{id}-{file_name}"))?;
     notes.push(format!(
         "{} was changed while an attempt was open; what was there is kept as {}",
         path.display(),
