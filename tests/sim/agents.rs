@@ -136,7 +136,8 @@ fn drawn(key: &Key, dice: &mut Dice, one_in: u64) -> Turn {
     turn
 }
 
-const CLASSES: [Class; 10] = [
+/// Every way in which an agent can fail.
+pub(crate) const FAILURES: [Class; 11] = [
     Class::RateLimited,
     Class::Overloaded,
     Class::NoCredit,
@@ -147,9 +148,11 @@ const CLASSES: [Class; 10] = [
     Class::Crashed,
     Class::Empty,
     Class::Missing,
+    Class::DiskFull,
 ];
 
-const VERDICTS: [Option<Verdict>; 6] = [
+/// Every ruling but a pass.
+pub(crate) const REFUSALS: [Option<Verdict>; 6] = [
     None,
     Some(Verdict::Fail),
     Some(Verdict::Blocked),
@@ -164,11 +167,11 @@ pub(crate) fn troubles(stage: Stage) -> Vec<Says> {
     match stage {
         Stage::Verify => all.extend([Says::Exit(Some(1)), Says::Exit(None), Says::Slow]),
         Stage::Plan | Stage::PlanCritique | Stage::Implement | Stage::ImplCritique => {
-            all.extend(CLASSES.map(Says::Class));
+            all.extend(FAILURES.map(Says::Class));
         }
     }
     if matches!(stage, Stage::PlanCritique | Stage::ImplCritique) {
-        all.extend(VERDICTS.map(Says::Verdict));
+        all.extend(REFUSALS.map(Says::Verdict));
     }
     all
 }

@@ -9,6 +9,7 @@ use looper::engine::report::Class;
 use looper::engine::state::State;
 use looper::engine::verdict::Verdict;
 
+use crate::agents::{FAILURES, REFUSALS};
 use crate::fault::{Fault, Point, crash_pairs};
 
 /// What was seen.
@@ -142,38 +143,17 @@ fn due(state: &State) -> &'static str {
     }
 }
 
-const CLASSES: [Class; 11] = [
-    Class::Ok,
-    Class::RateLimited,
-    Class::Overloaded,
-    Class::NoCredit,
-    Class::Auth,
-    Class::Context,
-    Class::TimedOut,
-    Class::Idle,
-    Class::Crashed,
-    Class::Empty,
-    Class::Missing,
-];
-
-const VERDICTS: [Option<Verdict>; 7] = [
-    None,
-    Some(Verdict::Pass),
-    Some(Verdict::Fail),
-    Some(Verdict::Blocked),
-    Some(Verdict::ScopeExpand),
-    Some(Verdict::SplitTask),
-    Some(Verdict::DependencyInsert),
-];
-
 fn of_stage(stage: Stage) -> Vec<String> {
     let mut all: Vec<String> = [TOUCHED, SIGNAL, CRASH].map(str::to_owned).into();
-    let classes = || CLASSES.iter().map(word);
     match stage {
-        Stage::Plan | Stage::Implement => all.extend(classes()),
+        Stage::Plan | Stage::Implement => {
+            all.push(word(Class::Ok));
+            all.extend(FAILURES.map(word));
+        }
         Stage::PlanCritique | Stage::ImplCritique => {
-            all.extend(classes().filter(|class| *class != word(Class::Ok)));
-            all.extend(VERDICTS.map(ruling));
+            all.extend(FAILURES.map(word));
+            all.push(ruling(Some(Verdict::Pass)));
+            all.extend(REFUSALS.map(ruling));
         }
         Stage::Verify => {
             let ends = ["passed", "failed", "timed out", "ended by a signal"];
@@ -203,7 +183,7 @@ fn outcomes() -> BTreeSet<(&'static str, String)> {
         RollbackCause::Interrupted,
     ];
     all.extend(causes.map(|cause| ("rollback", word(cause))));
-    let proposals = VERDICTS.iter().copied().flatten().filter(|verdict| verdict.is_proposal());
+    let proposals = REFUSALS.into_iter().flatten().filter(|verdict| verdict.is_proposal());
     all.extend(proposals.map(|verdict| ("propose", ruling(Some(verdict)))));
     let pauses = [PauseCause::RateLimit, PauseCause::Overloaded];
     all.extend(pauses.map(|cause| ("pause", word(cause))));
