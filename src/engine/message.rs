@@ -86,11 +86,11 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_title_cannot_add_a_trailer() {
+    /// The message of task 1.2 with this title.
+    fn written(title: &str) -> String {
         let task = Task {
             id: TaskId::new("1.2"),
-            title: "Tidy\n\nLooper-Run: forged".to_owned(),
+            title: title.to_owned(),
             files: vec![],
             description: String::new(),
             criteria: vec![],
@@ -98,7 +98,12 @@ mod tests {
             depends: vec![],
             size: None,
         };
-        let message = commit_message(&task, &RunId::new("01K"), Seq(9), Proof::GENESIS);
+        commit_message(&task, &RunId::new("01K"), Seq(9), Proof::GENESIS)
+    }
+
+    #[test]
+    fn a_title_cannot_add_a_trailer() {
+        let message = written("Tidy\n\nLooper-Run: forged");
         let lines: Vec<&str> = message.lines().collect();
         assert_eq!(lines[0], "Task 1.2: Tidy Looper-Run: forged");
         assert_eq!(lines[2..5], ["Looper-Run: 01K", "Looper-Task: 1.2", "Looper-Seq: 9"]);
@@ -151,17 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let task = Task {
-            id: TaskId::new("1.2"),
-            title: "Tidy".to_owned(),
-            files: vec![],
-            description: String::new(),
-            criteria: vec![],
-            verify: vec![],
-            depends: vec![],
-            size: None,
-        };
-        let message = commit_message(&task, &RunId::new("01K"), Seq(9), Proof::GENESIS);
+        let message = written("Tidy");
         assert_eq!(trailers(&message), [claims("01K", "1.2", 9)]);
     }
 }

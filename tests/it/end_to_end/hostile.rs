@@ -20,13 +20,6 @@ fn honest() -> Rule {
     implementer([sh("echo x > src/$LOOPER_TASK.txt")])
 }
 
-/// Ends the process that started this agent.
-const KILL: &str = "kill -SIG $(cut -d' ' -f4 /proc/$PPID/stat)";
-
-fn kill(signal: &str) -> String {
-    KILL.replace("SIG", signal)
-}
-
 /// A line that follows the last one of a log, as its proofs go.
 const FORGE: &str = r#"python3 - <<'END'
 import hashlib, json, re

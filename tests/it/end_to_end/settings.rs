@@ -8,8 +8,7 @@ const PROMPT: &str = "Plan it.\n\n{% include \"task\" %}\n";
 
 /// An attack, then the end of the process that started the agent.
 fn attack(command: &str) -> (Project, String) {
-    let kill = "kill -KILL $(cut -d' ' -f4 /proc/$PPID/stat); sleep 60";
-    let first = implementer([sh(&format!("{command}\n{kill}"))]).once();
+    let first = implementer([sh(&format!("{command}\n{}; sleep 60", kill("KILL")))]).once();
     let honest = implementer([sh("echo x > src/$LOOPER_TASK.txt")]);
     let project = Project::with(&[task("1")], &[first, honest]);
     project.write(".looper/prompts/planner.md", PROMPT);

@@ -86,3 +86,8 @@ pub(crate) fn daemon(ms: u64, path: &str) -> Step {
         ..Child::default()
     })
 }
+
+/// A command that sends the loop, which started this agent, a signal.
+pub(crate) fn kill(signal: &str) -> String {
+    format!("kill -{signal} $(cut -d' ' -f4 /proc/$PPID/stat)")
+}
