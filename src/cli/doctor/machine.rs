@@ -1,5 +1,8 @@
 //! What is looked at on the machine.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::findings::{Health, Visit};
@@ -18,8 +21,17 @@ const SPACE_MIN: u64 = 100 << 20;
 const SPACE_SCANT: u64 = 1 << 30;
 
 impl Visit<'_> {
+    /// Each file system that a run writes to.
     pub(super) fn space(&mut self, layout: &Layout) {
-        let place = if layout.state().is_dir() { layout.state() } else { layout.project() };
+        let mut seen = BTreeSet::new();
+        for place in [layout.project(), layout.state()] {
+            if fs::metadata(place).is_ok_and(|found| seen.insert(found.dev())) {
+                self.space_at(place);
+            }
+        }
+    }
+
+    fn space_at(&mut self, place: &Path) {
         let free = match rustix::fs::statvfs(place) {
             Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
             Err(errno) => {

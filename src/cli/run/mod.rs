@@ -33,6 +33,7 @@ use crate::host::lock::{Lock, Owner};
 use crate::host::log;
 use crate::host::paths::{self, Layout, PathError};
 use crate::host::process::{self, Cancel};
+use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
@@ -152,10 +153,9 @@ async fn work(
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    let config = &read_config(site, layout, flags)?;
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
-    drive(site, args, config, layout, &mut driver, cancel).await
+    drive(site, args, flags, layout, &mut driver, cancel).await
 }
 
 fn warn(site: &Site, text: &str) {
@@ -181,7 +181,7 @@ fn read_backlog(site: &Site, driver: &mut HostDriver) -> Result<Parsed, Failure>
 async fn drive(
     site: &Site,
     args: &RunArgs,
-    config: &Config,
+    flags: &Overrides,
     layout: &Layout,
     driver: &mut HostDriver,
     mut cancel: Cancel,
@@ -189,6 +189,7 @@ async fn drive(
     let mut pause = wait::PROBE.0;
     let mut used = Used::default();
     loop {
+        let config = &read_config(site, layout, flags)?;
         let chosen = contained(site, config, layout, driver).await;
         let chosen = chosen.map_err(Failure::before_agents)?;
         let (mut charter, news) =
@@ -221,6 +222,7 @@ async fn drive(
             }
         }
         driver.world.reload_backlog()?;
+        driver.world.set_prompts(Prompts::load(&layout.prompts())?);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Opens everything a run works with, and finds out what an earlier one left.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::settings;
@@ -11,7 +13,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::{Site, anchor, excluded, fold_proved};
 use crate::driver::Driver;
-use crate::engine::id::{CommitId, Digest, ObjectId, RunId};
+use crate::engine::event::EventKind;
+use crate::engine::id::{CommitId, Digest, ObjectId, RunId, Seq};
 use crate::engine::state::{BacklogDigest, State, Transaction};
 use crate::engine::task::Mark;
 use crate::host::audit::Ledger;
@@ -22,7 +25,7 @@ use crate::host::lock::Lock;
 use crate::host::log::{Reader, Writer};
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
-use crate::host::process::{Cancel, Limits, find_program, sweep_run};
+use crate::host::process::{Cancel, Limits, find_program, left_running, sweep_run};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::tx::{Memory, Opened as OpenedTx, Tx};
@@ -58,7 +61,7 @@ pub(super) async fn open(
     let mut notes = vec![];
     sweep(layout)?;
     Reserve::new(layout.reserve()).release_if_short()?;
-    let OpenedTx { tx, memory, note, .. } = Tx::open(&layout.tx())?;
+    let OpenedTx { tx, memory, note, .. } = Tx::<Transaction>::open(&layout.tx())?;
     notes.extend(note);
     let mut reader = Reader::open(&layout.events())?;
     let mut known = Known::default();
@@ -76,13 +79,12 @@ pub(super) async fn open(
         known.witnessed = known.witnessed.max(seq);
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
-    let mut ledger = Ledger::default();
-    let state = fold_proved(State::default(), &mut reader, |event, _, proof| {
-        ledger.note(event, proof);
-    })?;
-    let ended = end_what_is_left(&state).await;
-    let is_open = !state.is_settled() || memory.as_ref().is_some_and(|it| it.record.is_some());
-    known.tip = memory.and_then(|memory| memory.record).and_then(|open| unmade(&state, open));
+    let Past { state, ledger, pinned } = read_past(&mut reader, known.remembered)?;
+    // Whatever the log says of its end, what the transaction has open was not closed by a run.
+    let record = memory.and_then(|memory| memory.record);
+    let ended = end_what_is_left([state.run_id(), record.as_ref().map(|open| &open.run)]).await?;
+    let is_open = !state.is_settled() || record.is_some();
+    known.tip = record.and_then(|open| unmade(&state, open));
     audit::refuse_lost(&git, &ledger, &layout.events(), &known)?;
     let opened = Writer::take_over(reader)?;
     if let Some(repair) = opened.repair {
@@ -100,8 +102,11 @@ pub(super) async fn open(
         git = open_git(&path)?;
     }
     let backlog = open_backlog(&path, layout, &state, is_open, &mut notes)?;
-    let changed = if is_open { settings::put_back(layout, &state, &mut notes)? } else { None };
-    let mut refusal = changed.or_else(|| is_other.then(|| other_backlog(&path)));
+    let mut refusal = match pinned.filter(|_| is_open) {
+        Some(pinned) => settings::put_back(layout, &pinned, &mut notes)?,
+        None => None,
+    };
+    refusal = refusal.or_else(|| is_other.then(|| other_backlog(&path)));
     let prompts = or_refuse(Prompts::load(&layout.prompts()), &mut refusal).unwrap_or_default();
     let shell = or_refuse(find_shell(site, layout), &mut refusal).unwrap_or("sh");
     if state.is_settled()
@@ -127,12 +132,43 @@ pub(super) async fn open(
     })
 }
 
+/// What the log tells.
+struct Past {
+    state: State,
+    ledger: Ledger,
+    /// What the settings were under the last charter that the transaction vouches for, where there
+    /// is one: behind that, a charter may be an agent's.
+    pinned: Option<BTreeMap<String, Digest>>,
+}
+
+fn read_past(reader: &mut Reader, remembered: Option<Seq>) -> Result<Past, Failure> {
+    let (mut ledger, mut pinned) = (Ledger::default(), None);
+    let state = fold_proved(State::default(), reader, |event, _, proof| {
+        ledger.note(event, proof);
+        if let EventKind::RunStarted(charter) | EventKind::RunResumed(charter) = &event.kind
+            && remembered.is_none_or(|last| event.seq <= last)
+        {
+            pinned.clone_from(&charter.settings);
+        }
+    })?;
+    Ok(Past { state, ledger, pinned })
+}
+
 /// Whoever is still at work would change again what is about to be looked at and put back.
-async fn end_what_is_left(state: &State) -> u32 {
-    match state.run_id() {
-        Some(run) => sweep_run(run, Limits::GRACE).await.ended,
-        None => 0,
+async fn end_what_is_left(runs: [Option<&RunId>; 2]) -> Result<u32, Failure> {
+    let mut ended = 0;
+    for run in runs.into_iter().flatten().collect::<BTreeSet<_>>() {
+        let swept = sweep_run(run, Limits::GRACE).await;
+        ended += swept.ended;
+        if swept.survivors > 0 {
+            let left: Vec<String> = left_running(run).iter().map(ToString::to_string).collect();
+            let what = format!("processes of the run that died do not end: {}", left.join(", "));
+            return Err(Failure::new(Exit::Refused, what).help(
+                "they hang in the system or belong to another user: end them, then run again",
+            ));
+        }
     }
+    Ok(ended)
 }
 
 /// What is wrong is said once everything is settled.
@@ -219,12 +255,13 @@ fn open_backlog(
             _ => Err(unknown_backlog(path, state)),
         };
     };
+    let mode = mode_of(path);
     let kept = keep_found(path, layout, &mut objects)?;
     notes.push(format!(
         "{} was changed while an attempt was open: it is as it was before{kept}",
         path.display()
     ));
-    files::write_atomic(path, &bytes, 0o644)?;
+    files::write_atomic(path, &bytes, mode)?;
     Ok(BacklogFile::open(path)?)
 }
 
@@ -267,6 +304,12 @@ fn keep_found(path: &Path, layout: &Layout, objects: &mut Objects) -> Result<Str
     }
     let aside = set_aside(layout, path, |id| format!("backlog-found-{id}"))?;
     Ok(format!("; what was there is kept as {}", aside.display()))
+}
+
+/// The permissions that a file has which is about to be written anew.
+pub(super) fn mode_of(path: &Path) -> u32 {
+    let found = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
+    found.map_or(0o644, |found| found.mode() & 0o777)
 }
 
 /// Moves whatever is at this path into the state directory, under a name that nothing has.

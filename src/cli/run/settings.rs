@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::{HostDriver, open};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::engine::id::{Digest, ObjectId};
-use crate::engine::state::State;
 use crate::host::files;
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
@@ -55,11 +53,9 @@ pub(super) fn pin(
 /// Something cannot be moved or written.
 pub(super) fn put_back(
     layout: &Layout,
-    state: &State,
+    pinned: &BTreeMap<String, Digest>,
     notes: &mut Vec<String>,
 ) -> Result<Option<Failure>, Failure> {
-    let pinned = state.charter().and_then(|charter| charter.settings.as_ref());
-    let Some(pinned) = pinned else { return Ok(None) };
     let is_whole = |name: &String| digest_of(layout, name).as_ref() == pinned.get(name);
     // What a link leads to may be gone once the work tree is rolled back.
     if fs::symlink_metadata(layout.prompts()).is_ok_and(|found| !found.is_dir()) {
@@ -73,7 +69,7 @@ pub(super) fn put_back(
         if is_whole(&name) && (found.is_none() || pinned.contains_key(&name)) {
             continue;
         }
-        let mode = found.as_ref().filter(|found| found.is_file()).map_or(0o644, |it| it.mode());
+        let mode = open::mode_of(&path);
         if found.is_some() {
             set_aside(layout, &name, notes)?;
         } else {
@@ -83,7 +79,7 @@ pub(super) fn put_back(
         match objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) {
             Ok(bytes) => {
                 files::create_dir(files::parent_of(&path))?;
-                files::write_atomic(&path, &bytes, mode & 0o777)?;
+                files::write_atomic(&path, &bytes, mode)?;
             }
             Err(_) => refusal = Some(unknown(&path)),
         }

@@ -143,7 +143,7 @@ impl<'a> Restorer<'a> {
         is: Option<&Node>,
     ) -> Result<(), GitError> {
         match (wanted, is) {
-            (Node::File(wanted), Some(Node::File(is))) if is.raw != wanted.raw => {
+            (Node::File(wanted), Some(Node::File(is))) if wanted.stored && is.raw != wanted.raw => {
                 self.remove(fd, name)
             }
             (Node::Dir(wanted), Some(Node::Dir(is))) => {

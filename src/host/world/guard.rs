@@ -28,7 +28,7 @@ const NAMED_MAX: usize = 100;
 const EVIDENCE_WATCHED: u64 = 4;
 
 /// How names begin of what was set aside. It is worth a look, and no memory.
-const SET_ASIDE: [&str; 4] = ["torn-", "foreign-", "tx.broken-", "backlog-found-"];
+const SET_ASIDE: [&str; 5] = ["torn-", "foreign-", "tx.broken-", "backlog-found-", "found-"];
 
 /// How much of an entry is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -172,6 +172,11 @@ impl HostWorld {
         Ok(())
     }
 
+    /// Takes other prompts from here on.
+    pub fn set_prompts(&mut self, prompts: Prompts) {
+        self.prompts = prompts;
+    }
+
     /// Evidence.
     pub fn objects(&mut self) -> &mut Objects {
         &mut self.objects

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use looper::engine::id::ObjectId;
-use looper::host::objects::Objects;
 use looper::scripted::Step;
 use rstest::rstest;
 
@@ -52,11 +50,8 @@ fn the_output_of_a_command_does_not_speak_to_the_critic() {
     let project = Project::with(&[task("1").verify(&[shout])], &[writes_one()]);
     project.run(&["-i", "1"]).exits(0);
     let log = project.log();
-    let id = log.last("impl_critique_finished")["prompt"].as_str().unwrap().to_owned();
-    let objects = Objects::new(project.path(".looper/objects"));
-    let prompt = objects.get(&ObjectId::new(id), 64 << 20).unwrap();
+    let prompt = project.object(log.last("impl_critique_finished")["prompt"].as_str().unwrap());
     assert!(prompt.len() < 200_000, "{} bytes", prompt.len());
-    let prompt = String::from_utf8(prompt).unwrap();
     // Whatever opens a fence closes it again: the end of the prompt is ours.
     let mut fence: Option<&str> = None;
     for line in prompt.lines() {
@@ -104,9 +99,7 @@ fn an_edit_after_a_crash_is_kept() {
     project.edit_backlog("A file with some text.", "My own words.");
     let ran = project.run(&[]).exits(0).says("was changed while an attempt was open");
     let id = ran.stderr.split("object ").nth(1).unwrap().split_whitespace().next().unwrap();
-    let objects = Objects::new(project.path(".looper/objects"));
-    let kept = objects.get(&ObjectId::new(id), 1 << 20).unwrap();
-    assert!(String::from_utf8(kept).unwrap().contains("My own words."));
+    assert!(project.object(id).contains("My own words."));
 }
 
 /// LoopDex w36: of many that start at once, one works and the others say who.

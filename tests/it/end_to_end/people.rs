@@ -110,7 +110,5 @@ fn an_edit_while_an_agent_works_is_put_back_and_kept() {
     let log = project.run_in_vain(&["-i", "1"], 0);
     let named = log.last("implement_finished")["state_changes"][0].as_str().unwrap().to_owned();
     let object = named.split("kept as ").nth(1).unwrap().trim_end_matches(')').to_owned();
-    let objects = looper::host::objects::Objects::new(project.path(".looper/objects"));
-    let kept = objects.get(&looper::engine::id::ObjectId::new(object), 1 << 20).unwrap();
-    assert!(String::from_utf8(kept).unwrap().ends_with("<!-- mine -->\n"));
+    assert!(project.object(&object).ends_with("<!-- mine -->\n"));
 }

@@ -61,3 +61,40 @@ fn settings_stay_as_they_were_brought_back() {
     assert!(!ran.stderr.contains("OFF"), "{ran}");
     assert_eq!(project.read(".looper/config.toml"), config);
 }
+
+/// What an honest recovery would write, as the proofs go: the attempt looks settled.
+const SETTLED: &str = r#"python3 - <<'END'
+import hashlib, json
+path = ".looper/events.jsonl"
+lines = open(path, "rb").read().split(b"\n")[:-1]
+last = json.loads(lines[-1])
+to = [json.loads(line) for line in lines if b"task_selected" in line][-1]["data"]["snapshot"]
+of = {"task": "1", "attempt": 1}
+tail = [
+  ("interrupted", {**of, "effect": last["seq"], "cause": "signal"}),
+  ("rollback_started", {**of, "to": to, "cause": "interrupted"}),
+  ("rollback_finished", {**of, "to": to, "restored": [], "removed": [], "left_out": 0, "rescued": []}),
+  ("run_ended", {"reason": "interrupted", "exit_code": 130}),
+]
+seq, proof = last["seq"], last["h"]
+with open(path, "a") as log:
+  for name, data in tail:
+    seq += 1
+    event = {"v": 1, "seq": seq, "at": last["at"], "run": last["run"], "event": name, "data": data}
+    body = json.dumps(event, separators=(",", ":"))[:-1]
+    proof = hashlib.sha256((proof + body).encode()).hexdigest()
+    log.write(body + ',"h":"' + proof + '"}\n')
+END"#;
+
+/// The transaction remembers that an attempt was open, whatever the log says of its end.
+#[test]
+fn a_forged_end_of_an_attempt_does_not_make_its_settings_ones_to_go_by() {
+    let command =
+        format!("{SETTLED}\nprintf '[gates]\\nscope = \"off\"\\n' >> .looper/config.toml");
+    let (project, config) = attack(&command);
+    assert_eq!(project.log().names().last(), Some(&"run_ended"));
+    let ran = project.looper(&["run", "-i", "1"]);
+    assert!(!ran.stderr.contains("OFF"), "{ran}");
+    assert_eq!(project.read(".looper/config.toml"), config);
+    assert!(project.orphans().is_empty(), "what the attempt had running is ended");
+}

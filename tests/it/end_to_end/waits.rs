@@ -25,6 +25,25 @@ fn a_run_that_waits_goes_on_by_itself() {
     assert!(at("run_resumed") - at("run_paused") >= 900);
 }
 
+/// Waiting is when people change things: what they changed is what the run goes on with.
+#[test]
+fn a_run_that_waited_goes_on_under_the_settings_of_then() {
+    let project = limited_once();
+    let mut running = project.start(&["run", "--wait"]);
+    running.until("the run waits", || project.seen("run_paused") > 0);
+    project.config("[run]\nfailures_max = 3\n[gates]\nscope = \"off\"");
+    project.write(".looper/prompts/planner.md", "Plan it as I say.\n\n{% include \"task\" %}\n");
+    running.wait().exits(0);
+    let log = project.log();
+    let policy = &log.last("run_resumed")["policy"];
+    assert_eq!(
+        (policy["failures_max"].as_u64(), &policy["gates_off"][0]),
+        (Some(3), &"scope".into())
+    );
+    let prompt = log.last("plan_finished")["prompt"].as_str().unwrap();
+    assert!(project.object(prompt).contains("Plan it as I say."));
+}
+
 /// Whatever ends the wait ends the run, and the last event says so.
 #[rstest]
 #[case::interrupted("interrupted", "interrupted", 130)]

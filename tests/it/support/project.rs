@@ -7,7 +7,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use looper::engine::id::ObjectId;
 use looper::host::log::Reader;
+use looper::host::objects::Objects;
 use looper::scripted::{Rule, Script};
 use tempfile::TempDir;
 
@@ -308,6 +310,14 @@ impl Project {
     pub(crate) fn seen(&self, name: &str) -> usize {
         let Ok(reader) = Reader::open(&self.path(".looper/events.jsonl")) else { return 0 };
         reader.flatten().filter(|(event, _)| event.kind.name() == name).count()
+    }
+
+    /// The text that evidence with this id is.
+    #[track_caller]
+    pub(crate) fn object(&self, id: &str) -> String {
+        let objects = Objects::new(self.path(".looper/objects"));
+        let bytes = objects.get(&ObjectId::new(id), 64 << 20).expect("it is kept");
+        String::from_utf8(bytes).expect("it is text")
     }
 
     /// Processes of this project that are still there, with their command lines.
