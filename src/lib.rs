@@ -13,6 +13,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod backlog;
+pub mod bench;
 pub mod cli;
 pub mod driver;
 pub mod engine;

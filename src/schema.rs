@@ -3,9 +3,10 @@
 mod page;
 
 use schemars::generate::SchemaSettings;
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
+use crate::bench::report::Report;
 use crate::engine::event::{EventKind, FORMAT};
 use crate::host::config;
 use crate::ui::status::Status;
@@ -35,13 +36,22 @@ impl Format {
 pub const FORMATS: &[Format] = &[
     Format { name: "event-v1", about: "one line of events.jsonl", make: event_line },
     Format { name: "config-v1", about: "config.toml, as JSON", make: config::schema },
+    Format { name: "bench-v1", about: "what `looper bench --format json` prints", make: bench },
     Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
 ];
 
 fn status() -> Schema {
+    printed::<Status>("Where a project stands")
+}
+
+fn bench() -> Schema {
+    printed::<Report>("How much of what is committed is bad")
+}
+
+fn printed<T: JsonSchema>(title: &str) -> Schema {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.root_schema_for::<Status>();
-    schema.ensure_object().insert("title".into(), json!("Where a project stands"));
+    let mut schema = generator.root_schema_for::<T>();
+    schema.ensure_object().insert("title".into(), json!(title));
     schema
 }
 

@@ -1,11 +1,13 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::charter::GateId;
 use crate::engine::event::EventKind;
 use crate::host::paths::STATE_DIR;
 
@@ -103,6 +105,8 @@ pub enum Command {
     Unblock(UnblockArgs),
     /// Fold a log and check that every decision would be made again.
     Replay(ReplayArgs),
+    /// Try to get bad work committed, and count what gets through.
+    Bench(BenchArgs),
     /// Check that everything a run needs is there.
     Doctor(DoctorArgs),
     /// Print a JSON Schema of a public format.
@@ -251,6 +255,51 @@ pub struct ReplayArgs {
     /// Check every object that the log names too.
     #[arg(long)]
     pub objects: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Only these scenarios.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Take scenarios from this directory, one folder each, instead of those built in.
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// List the scenarios and what they try.
+    #[arg(long)]
+    pub list: bool,
+    /// How many run at a time [default: as many as there are cores].
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+    /// Switch a gate off in every scenario; may be given more than once.
+    #[arg(long, value_name = "GATE")]
+    pub off: Vec<Gate>,
+    /// Let a loop that believes its agents have a go instead.
+    #[arg(long, conflicts_with = "off")]
+    pub believer: bool,
+    /// Leave everything in this directory, which must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Read what became of scenarios from logs instead of running them.
+    #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with_all = ["names", "scenarios", "list", "off", "believer", "keep"])]
+    pub from_log: Vec<PathBuf>,
+}
+
+/// A gate, by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate(pub GateId);
+
+impl std::str::FromStr for Gate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = GateId::ALL.into_iter().find(|gate| gate.name() == text);
+        found.map(Self).ok_or_else(|| {
+            let names: Vec<&str> = GateId::ALL.iter().map(|gate| gate.name()).collect();
+            format!("no such gate; there are {}", names.join(", "))
+        })
+    }
 }
 
 /// Arguments of `doctor`.

@@ -4,21 +4,20 @@ mod place;
 mod story;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::args::{DemoArgs, Format, Global, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::run;
 use super::signals::Signals;
 use super::site::{Site, fold_log};
+use super::{anew, run};
 use crate::host::clock;
 use crate::host::files::FileError;
 use crate::host::git::{Beginning, Git, When};
 use crate::host::log::Reader;
 use crate::host::paths::Layout;
-use crate::host::process;
 use place::Place;
 use story::Story;
 
@@ -49,37 +48,13 @@ const SETTINGS: [(&str, &str); 5] = [
     ("core.excludesFile", "/dev/null"),
 ];
 
-/// Variables that the demo keeps; whatever else is set belongs to another project.
-const KEPT: [&str; 10] = [
-    "CLICOLOR_FORCE",
-    "COLORTERM",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "NO_COLOR",
-    "PATH",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-];
-
 /// Makes the project, works through its backlog, tells what happened and replays the log.
 ///
 /// # Errors
 /// The project cannot be made, or the demo did not go as its script says.
 pub(super) fn demo(site: &Site, args: &DemoArgs) -> Result<Exit, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::of(Exit::Machine, &error))?;
-    let environment = kept(&site.environment);
-    if environment.len() != std::env::vars_os().count() {
-        // libgit2 looks at the environment of the process itself, so that has to be clean.
-        let error = process::become_program(&program, std::env::args_os().skip(1), &environment);
-        return Err(Failure::of(Exit::Machine, &error).help("the demo starts itself anew"));
-    }
-    let Global { project, backlog, state_dir, .. } = &site.global;
-    if project.is_some() || backlog.is_some() || *state_dir != Path::new(".looper") {
-        return Err(Failure::new(Exit::Usage, "the demo makes a project of its own")
-            .help("leave out --project, --backlog and --state-dir; --keep DIR says where"));
-    }
+    let environment = anew::environment(site, &program)?;
     // What is made from here on is gone again whatever signal comes.
     let signals = Signals::listen()?;
     let place = Place::make(args.keep.as_deref(), &site.cwd)?;
@@ -93,12 +68,6 @@ pub(super) fn demo(site: &Site, args: &DemoArgs) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     tell(&site, &layout, place)
-}
-
-fn kept(environment: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
-    let is_kept = |name: &OsStr| KEPT.iter().any(|kept| name == *kept);
-    let pairs = environment.iter().filter(|(name, _)| is_kept(name));
-    pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The site of the demo's own project.

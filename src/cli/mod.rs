@@ -1,7 +1,9 @@
 //! The command line: one file per command, errors mapped to exit codes in one place.
 
+mod anew;
 pub mod args;
 mod audit;
+mod bench;
 mod block;
 mod completions;
 mod confine;
@@ -74,6 +76,7 @@ fn report(failure: &Failure, color: bool) -> Exit {
 
 fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Bench(args) => bench::bench(site, args),
         Command::Demo(args) => demo::demo(site, args),
         Command::Run(args) => run::run(site, args),
         Command::Block(args) => block::block(site, args).map_err(Failure::before_agents),

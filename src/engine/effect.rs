@@ -204,6 +204,7 @@ impl Effect {
             | EventKind::TaskUnblocked(_)
             | EventKind::TaskReopened(_)
             | EventKind::StopRequested(_)
+            | EventKind::OracleJudged(_)
             | EventKind::Interrupted(_) => None,
         }
     }

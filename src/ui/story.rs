@@ -193,6 +193,10 @@ pub fn tell(event: &Event) -> Option<Line> {
             Line::new(Plain, format!("Task {}", data.task), format!("reopened by {}", who(data.by)))
         }
         EventKind::StopRequested(_) => Line::new(Warn, "stop", "requested by a person"),
+        EventKind::OracleJudged(data) => {
+            let (tone, word) = if data.good { (Good, "good") } else { (Bad, "bad") };
+            Line::new(tone, "oracle", format!("{word}: {}", data.reason))
+        }
         EventKind::Interrupted(data) => {
             let cause = match data.cause {
                 Interruption::Crash => "an earlier process died here",

@@ -10,8 +10,8 @@ pub use attempt::{
     VerifyStarted,
 };
 pub use run::{
-    BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, PauseCause, RunEnded,
-    RunPaused, StopRequested,
+    BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, OracleJudged,
+    PauseCause, RunEnded, RunPaused, ScenarioKind, StopRequested,
 };
 pub use settle::{
     CommitFinished, CommitPrepared, CommitStarted, Person, ProposalRecorded, Reconciled,
@@ -151,6 +151,8 @@ vocabulary! {
     StopRequested(StopRequested) = "stop_requested",
     /// An attempt was cut short, by a signal or by the death of the process.
     Interrupted(Interrupted) = "interrupted",
+    /// A benchmark's oracle, which nothing in a run can see, looked at what became of a task.
+    OracleJudged(OracleJudged) = "oracle_judged",
 }
 
 impl EventKind {
@@ -168,7 +170,8 @@ impl EventKind {
             | Self::RunEnded(_)
             | Self::BacklogLoaded(_)
             | Self::BacklogChanged(_)
-            | Self::StopRequested(_) => None,
+            | Self::StopRequested(_)
+            | Self::OracleJudged(_) => None,
             Self::Interrupted(data) => Some((data.task.as_ref()?, data.attempt?)),
             Self::PlanStarted(data)
             | Self::PlanCritiqueStarted(data)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::at::At;
 use crate::engine::change::FieldChange;
-use crate::engine::id::{AgentName, Digest, Seq, TaskId};
+use crate::engine::id::{AgentName, Digest, Seq, TaskId, TreeId};
 use crate::engine::task::Mark;
 
 /// Data of `run_paused`.
@@ -139,4 +139,44 @@ pub enum Interruption {
     Crash,
     /// A signal, or `stop --now`.
     Signal,
+}
+
+/// Data of `oracle_judged`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OracleJudged {
+    /// The scenario.
+    pub scenario: String,
+    /// What the scenario's agents do.
+    pub kind: ScenarioKind,
+    /// The task in question.
+    pub task: TaskId,
+    /// The tree that was looked at: the last candidate, where there was one.
+    pub tree: Option<TreeId>,
+    /// Whether what is there is what was asked for.
+    pub good: bool,
+    /// What the oracle says, in one line.
+    pub reason: String,
+}
+
+/// What the agents of a scenario do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ScenarioKind {
+    /// Something that must not be committed.
+    Bad,
+    /// Something that must be committed.
+    Good,
+}
+
+impl ScenarioKind {
+    /// The name in the log and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Good => "good",
+        }
+    }
 }

@@ -1,0 +1,90 @@
+//! What a benchmark says, for people.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use comfy_table::{Table, presets};
+
+use crate::bench::believer::Believed;
+use crate::bench::report::{Report, Row};
+use crate::bench::scenario::Scenario;
+use crate::engine::event::ScenarioKind;
+use crate::ui::sanitize::clean_line;
+
+/// What each scenario tries.
+pub(super) fn list(scenarios: &[Scenario]) -> String {
+    let mut table = plain(&["scenario", "kind", "family", "what it tries"]);
+    for Scenario { name, manifest, .. } in scenarios {
+        let kind = manifest.kind.name();
+        table.add_row([name, kind, &manifest.family, &manifest.tries].map(clean_line));
+    }
+    format!("{table}\n")
+}
+
+/// What became of each scenario, and what all of them say.
+pub(super) fn report(report: &Report) -> String {
+    let mut table = plain(&["scenario", "kind", "ended", "", "gate", "time"]);
+    for row in &report.scenarios {
+        table.add_row(cells(row));
+    }
+    let totals = &report.totals;
+    let mut text = format!("{table}\n\n");
+    let mut gates = plain(&["gate", "caught", "alone"]);
+    for total in &totals.gates {
+        let (caught, alone) = (total.caught.to_string(), total.alone.len().to_string());
+        gates.add_row([total.gate.name(), &caught, &alone]);
+    }
+    gates.add_row(["none was asked", &totals.before_gates.to_string(), ""]);
+    text.push_str(&format!("{gates}\n\n"));
+    text.push_str(&format!("{} scenarios\n", totals.scenarios));
+    text.push_str(&format!("false PASS        {}\n", totals.false_pass));
+    text.push_str(&format!("false BLOCK       {}\n", totals.false_block));
+    text.push_str(&format!("bad of committed  {}\n", totals.bad_of_committed));
+    text
+}
+
+fn cells(row: &Row) -> [String; 6] {
+    let finding = &row.finding;
+    let wrong = match (finding.false_pass, finding.false_block) {
+        (true, _) => "FALSE PASS",
+        (_, true) => "FALSE BLOCK",
+        (false, false) if finding.committed => "committed",
+        (false, false) => "",
+    };
+    let gates: Vec<&str> = finding.gates.iter().map(|gate| gate.name()).collect();
+    let time = row.duration_ms.map_or_else(String::new, |ms| format!("{ms} ms"));
+    let ended = serde_json::to_value(finding.outcome).unwrap_or_default();
+    let ended = ended.as_str().unwrap_or_default();
+    let kind = finding.kind.name();
+    [&finding.name, kind, ended, wrong, &gates.join(" "), &time]
+        .map(|text| clean_line(text).into_owned())
+}
+
+/// What a loop that believes its agents made of each scenario.
+pub(super) fn believed(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -> String {
+    let mut table = plain(&["scenario", "kind", "accepted", "oracle"]);
+    for (name, (scenario, found)) in believed {
+        let accepted = if found.accepted { "accepted" } else { "" };
+        let oracle = if found.good { "good" } else { &found.oracle };
+        table.add_row([name, scenario.manifest.kind.name(), accepted, oracle].map(clean_line));
+    }
+    let fooled = believed.values().filter(|(_, found)| found.accepted && !found.good).count();
+    format!("{table}\n\n{} scenarios, {fooled} false PASS\n", believed.len())
+}
+
+/// Scenarios with bad work that fools nobody, and with good work that is none.
+pub(super) fn idle(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -> Vec<&str> {
+    let is_idle = |scenario: &Scenario, found: &Believed| match scenario.manifest.kind {
+        ScenarioKind::Bad => !found.accepted || found.good,
+        ScenarioKind::Good => false,
+    };
+    let idle = believed.iter().filter(|(_, (scenario, found))| is_idle(scenario, found));
+    idle.map(|(name, _)| name.as_str()).collect()
+}
+
+fn plain(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(head.iter().copied());
+    table
+}
