@@ -149,7 +149,9 @@ async fn work(
     }
     let ended = opened.ended;
     let (mut driver, refusal) = opened.driver(site, layout, lock);
-    settle::settle(&mut driver, site, layout, ended).await?;
+    let is_open = driver.state().attempt().is_some();
+    let settled = settle::settle(&mut driver, site, layout, ended).await;
+    settled.map_err(|failure| if is_open { failure } else { failure.before_agents() })?;
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
