@@ -180,6 +180,10 @@ fn from_logs(site: &Site, logs: &[PathBuf]) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     for log in logs {
         let path = site.cwd.join(log);
+        if !path.exists() {
+            return Err(Failure::new(Exit::Usage, format!("{} does not exist", path.display()))
+                .help("name the events.jsonl of a run"));
+        }
         let found: Vec<Finding> = trial::findings(&path).map_err(|error| {
             Failure::of(Exit::BadLog, &error)
                 .because(format!("{} says nothing", path.display()))

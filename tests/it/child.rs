@@ -85,13 +85,19 @@ impl Running {
 
     /// Waits until it is gone.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Ended {
+    pub(crate) fn end(self) -> Ended {
+        self.end_within(DEADLINE)
+    }
+
+    /// Waits until it is gone, for a time.
+    #[track_caller]
+    pub(crate) fn end_within(mut self, patience: Duration) -> Ended {
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if began.elapsed() > DEADLINE {
+            if began.elapsed() > patience {
                 self.child.kill().unwrap();
                 panic!("it does not end: {}", self.stream("stderr"));
             }

@@ -4,6 +4,7 @@
 //! every child that it has not started itself, which would be the children of other tests here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench;
 mod child;
 mod containment;
 mod crash;
