@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use super::oracle;
 use super::place::Place;
 use super::scenario::Scenario;
-use super::script::{self, Done};
+use super::script::Done;
 use super::trial::{Terms, TrialError, head_tree};
 use crate::backlog::Backlog;
-use crate::engine::id::TaskId;
+use crate::engine::id::{RunId, TaskId};
 use crate::engine::task::{Status, Task};
+use crate::host::clock;
+use crate::host::process::sweep_run;
 
 /// What the believer made of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +37,12 @@ pub struct Believed {
 /// # Errors
 /// The scenario cannot be laid out, or its oracle is silent.
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Believed, TrialError> {
-    let place = Place::lay_out(scenario, terms.keep.as_deref(), terms.path.as_deref());
-    let place = place.await.map_err(TrialError::Place)?;
-    let believer = Believer { place: &place, done: BTreeSet::new() };
+    let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
+    let run = clock::new_run_id(clock::now());
+    let believer = Believer { place: &place, run: run.clone(), done: BTreeSet::new() };
     let done = believer.work(scenario.manifest.runs * scenario.manifest.iterations).await;
+    // It would not do that. Its guests should not stay, though.
+    sweep_run(&run, Duration::ZERO).await;
     let done = done.map_err(TrialError::Run)?;
     let tree = head_tree(&place)?;
     let names: Vec<&str> = done.iter().map(TaskId::as_str).collect();
@@ -49,6 +54,7 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Believed, TrialEr
 
 struct Believer<'a> {
     place: &'a Place,
+    run: RunId,
     done: BTreeSet<TaskId>,
 }
 
@@ -107,7 +113,7 @@ impl Believer<'_> {
             ("LOOPER_STAGE", stage),
             ("LOOPER_TASK", task.id.as_str()),
             ("LOOPER_ATTEMPT", &attempt),
-            ("LOOPER_RUN", "believer"),
+            ("LOOPER_RUN", self.run.as_str()),
         ];
         // A shell in between: an agent that ends its parent ends nothing else.
         self.program(&["bash", "-c", "actor; exit $?"], &words).await
@@ -129,7 +135,7 @@ impl Believer<'_> {
         let argv: Vec<&OsStr> = argv.iter().map(OsStr::new).collect();
         let own = |text: &&str| OsString::from(*text);
         let words = words.iter().map(|(name, value)| (own(name), own(value)));
-        script::run(&argv, &self.place.project(), self.place.environment().chain(words)).await
+        self.place.run(&argv, words).await
     }
 }
 

@@ -154,7 +154,7 @@ fn is_known(path: &Path) -> bool {
     let first = parts.next().map(Component::as_os_str);
     let is_alone = parts.next().is_none();
     let is_one = |known: &&str| first == Some(OsStr::new(known));
-    if is_alone { KNOWN.iter().any(|known| is_one(known)) } else { is_one(&"project") }
+    if is_alone { KNOWN.iter().any(is_one) } else { is_one(&"project") }
 }
 
 #[cfg(test)]

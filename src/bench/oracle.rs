@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::place::Place;
 use super::scenario::Scenario;
-use super::script;
 use crate::engine::id::TreeId;
 use crate::engine::reason;
 use crate::host::git::{Git, GitError};
@@ -63,7 +62,7 @@ pub(super) async fn ask(
     ];
     let words = words.into_iter().map(|(name, value)| (name.into(), value));
     let argv = [OsStr::new("bash"), OsStr::new("-eu"), oracle.as_os_str()];
-    let ended = script::run(&argv, &checkout, place.environment().chain(words)).await?;
+    let ended = place.run_in(&checkout, &argv, words).await?;
     let last = ended.stdout.lines().last().unwrap_or_default();
     match ended.status.code() {
         Some(0) => Ok(Finding { good: true, reason: reason::line(last) }),

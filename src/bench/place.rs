@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::scenario::Scenario;
-use super::script;
+use super::script::{self, Done};
+use super::trial::Terms;
+use crate::host::process::Cancel;
 
 /// The settings of every scenario: one scripted agent in every role, and nothing between it and the
 /// gates.
@@ -46,6 +48,7 @@ pub(super) struct Place {
     environment: BTreeMap<OsString, OsString>,
     /// The commit that the project begins with.
     pub(super) base: String,
+    cancel: Cancel,
 }
 
 impl Place {
@@ -54,12 +57,8 @@ impl Place {
     ///
     /// # Errors
     /// Something cannot be written, or the scenario's own `setup.sh` fails.
-    pub(super) async fn lay_out(
-        scenario: &Scenario,
-        keep: Option<&Path>,
-        path: Option<&OsStr>,
-    ) -> io::Result<Self> {
-        let (made, temporary) = match keep {
+    pub(super) async fn lay_out(scenario: &Scenario, terms: &Terms) -> io::Result<Self> {
+        let (made, temporary) = match &terms.keep {
             Some(keep) => {
                 let made = keep.join(&scenario.name);
                 fs::create_dir(&made)?;
@@ -71,12 +70,13 @@ impl Place {
             }
         };
         let top = made.canonicalize()?;
-        let mut place = Self { temporary, top, environment: BTreeMap::new(), base: String::new() };
+        let (environment, base, cancel) = (BTreeMap::new(), String::new(), terms.cancel.clone());
+        let mut place = Self { temporary, top, environment, base, cancel };
         for name in ["project/.looper", "home", "bin", "tmp", "agents"] {
             fs::create_dir_all(place.top.join(name))?;
         }
         fs::write(place.top.join("home/.gitconfig"), GIT_CONFIG)?;
-        place.environment = place.surroundings(path);
+        place.environment = place.surroundings(terms.path.as_deref());
         place.furnish(scenario)?;
         place.begin(scenario).await?;
         Ok(place)
@@ -149,17 +149,31 @@ impl Place {
     async fn succeed(&self, argv: &[&OsStr]) -> io::Result<String> {
         let dates = ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"];
         let dates = dates.map(|name| (OsString::from(name), OsString::from(BEGINNING)));
-        let environment = self.environment().chain(dates);
-        let done = script::run(argv, &self.project(), environment).await?;
+        let done = self.run(argv, dates).await?;
         if done.status.success() {
             return Ok(done.stdout);
         }
         Err(io::Error::other(format!("{argv:?}: {}\n{}{}", done.status, done.stdout, done.stderr)))
     }
 
-    /// What every program of the scenario gets.
-    pub(super) fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
-        self.environment.iter().map(|(name, value)| (name.clone(), value.clone()))
+    /// Runs a program in the project, with these variables besides those of every program.
+    pub(super) async fn run(
+        &self,
+        argv: &[&OsStr],
+        words: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> io::Result<Done> {
+        self.run_in(&self.project(), argv, words).await
+    }
+
+    /// The same in another directory.
+    pub(super) async fn run_in(
+        &self,
+        dir: &Path,
+        argv: &[&OsStr],
+        words: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> io::Result<Done> {
+        let common = self.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+        script::run(argv, dir, common.chain(words), self.cancel.clone()).await
     }
 
     /// The root of the work tree.

@@ -3,12 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::finding::{Finding, Story};
 use super::oracle::{self, OracleError};
 use super::place::Place;
 use super::scenario::Scenario;
-use super::script;
 use crate::engine::charter::GateId;
 use crate::engine::event::{Event, EventKind, FORMAT, OracleJudged};
 use crate::engine::fold::fold;
@@ -18,6 +18,7 @@ use crate::engine::state::State;
 use crate::host::clock;
 use crate::host::git::{Git, GitError};
 use crate::host::log::{LogError, Reader, Writer};
+use crate::host::process::{Cancel, sweep_run};
 
 /// How scenarios are run.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Terms {
     pub gates_off: Vec<GateId>,
     /// A directory in which everything stays, each scenario under its name.
     pub keep: Option<PathBuf>,
+    /// Ends what runs.
+    pub cancel: Cancel,
 }
 
 /// Why a scenario says nothing.
@@ -75,14 +78,17 @@ impl From<OracleError> for TrialError {
 /// # Errors
 /// Something does not work as it has to for the scenario to say anything.
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialError> {
-    let place = Place::lay_out(scenario, terms.keep.as_deref(), terms.path.as_deref());
-    let place = place.await.map_err(TrialError::Place)?;
+    let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
     for _ in 0..scenario.manifest.runs {
         run_once(&place, scenario, terms).await?;
     }
     let log = place.project().join(".looper/events.jsonl");
     let task = &scenario.manifest.task;
     let Read { story, state, run } = read(&log, task, None)?;
+    if let Some(run) = &run {
+        // An agent that killed the loop may still be at work.
+        sweep_run(run, Duration::ZERO).await;
+    }
     let tree = tree(&place, &story)?;
     let done: Vec<&str> = state
         .progress()
@@ -113,8 +119,7 @@ async fn run_once(place: &Place, scenario: &Scenario, terms: &Terms) -> Result<(
         let name = format!("LOOPER_GATES_{}", gate.name().to_ascii_uppercase());
         (OsString::from(name), OsString::from("off"))
     });
-    let ended = script::run(&argv, &place.project(), place.environment().chain(off)).await;
-    let ended = ended.map_err(TrialError::Run)?;
+    let ended = place.run(&argv, off).await.map_err(TrialError::Run)?;
     match ended.status.code() {
         // A scenario may end the run it is in; what matters is what the next one makes of it.
         Some(64 | 70 | 74) => Err(TrialError::Ended { status: ended.status, said: ended.stderr }),

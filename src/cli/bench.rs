@@ -26,7 +26,6 @@ use crate::bench::report::{Report, Row};
 use crate::bench::scenario::Scenario;
 use crate::bench::trial::{self, Terms, TrialError};
 use crate::bench::{embedded, read_dir};
-use crate::host::process::Cancel;
 
 /// Runs the scenarios, or reads what earlier runs left, and says what was committed.
 ///
@@ -48,22 +47,20 @@ pub(super) fn bench(site: &Site, args: &BenchArgs) -> Result<Exit, Failure> {
     if let Some(keep) = &keep {
         std::fs::create_dir(keep).map_err(|error| cannot_keep(keep, &error))?;
     }
-    let terms = Terms {
-        program,
-        path: environment.get(OsStr::new("PATH")).cloned(),
-        gates_off: args.off.iter().map(|gate| gate.0).collect(),
-        keep,
-    };
+    let gates_off = args.off.iter().map(|gate| gate.0).collect();
+    let path = environment.get(OsStr::new("PATH")).cloned();
     let jobs = args.jobs.or(std::thread::available_parallelism().ok());
     let jobs = jobs.map_or(1, NonZero::get);
-    let all = All { scenarios, terms: Arc::new(terms), jobs, bar: bar(site) };
-    if args.believer {
-        let believed = signals.block_on(async |cancel| all.run(believe, cancel).await)?;
-        return believed_all(site, &believed);
-    }
-    let rows = signals.block_on(async |cancel| all.run(judge, cancel).await)?;
-    let rows = rows.into_values().map(|(_, row)| row).collect();
-    tell_report(site, &Report::new(rows))
+    let bar = bar(site);
+    signals.block_on(async |cancel| {
+        let terms = Arc::new(Terms { program, path, gates_off, keep, cancel });
+        let all = All { scenarios, terms, jobs, bar };
+        if args.believer {
+            return believed_all(site, &all.run(believe).await?);
+        }
+        let rows = all.run(judge).await?.into_values().map(|(_, row)| row).collect();
+        tell_report(site, &Report::new(rows))
+    })
 }
 
 fn cannot_keep(keep: &Path, error: &std::io::Error) -> Failure {
@@ -124,7 +121,6 @@ impl All {
     async fn run<T: Send + 'static, F>(
         self,
         one: impl Fn(Arc<Scenario>, Arc<Terms>) -> F,
-        mut cancel: Cancel,
     ) -> Result<BTreeMap<String, (Arc<Scenario>, T)>, Failure>
     where
         F: Future<Output = Result<T, TrialError>> + 'static,
@@ -146,27 +142,32 @@ impl All {
             };
             working.spawn_local_on(work, &local);
         }
-        let gathered = local.run_until(async {
-            let mut found = BTreeMap::new();
+        let done = local.run_until(async {
+            let (mut found, mut failure) = (BTreeMap::new(), None);
+            // Also after a failure: whoever is at work has to come to an end.
             while let Some(next) = working.join_next().await {
                 let (scenario, done) = next.map_err(|error| Failure::of(Exit::Bug, &error))?;
-                let done = done.map_err(|error| silent(&scenario.name, &error))?;
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                     bar.set_message(scenario.name.clone());
                 }
-                found.insert(scenario.name.clone(), (scenario, done));
+                match done {
+                    Ok(done) => drop(found.insert(scenario.name.clone(), (scenario, done))),
+                    Err(error) => {
+                        failure.get_or_insert_with(|| silent(&scenario.name, &error));
+                    }
+                }
             }
-            Ok(found)
+            failure.map_or(Ok(found), Err)
         });
-        let done = tokio::select! {
-            done = gathered => done,
-            () = cancel.cancelled() => Err(Failure::new(Exit::Interrupted, "interrupted")),
-        };
+        let done = done.await;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        done
+        match self.terms.cancel.is_cancelled() {
+            true => Err(Failure::new(Exit::Interrupted, "interrupted")),
+            false => done,
+        }
     }
 }
 

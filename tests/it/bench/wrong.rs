@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
 use super::{bench, told};
+use crate::child::{looper, start};
 
 const MANIFEST: &str = "kind = \"good\"\nfamily = \"work\"\ntries = \"Nothing.\"\n";
 
@@ -76,6 +78,42 @@ fn a_bad_scenario_that_fools_nobody_is_named() {
     let dir = scenario(&[("scenario.toml", &manifest)]);
     let ran = bench(dir.path(), &["--scenarios", "some", "--believer"]).exits(1);
     assert!(ran.stderr.contains("try nothing: one"), "{}", ran.stderr);
+}
+
+/// Neither projects nor agents, at whatever they are.
+#[rstest]
+#[case::looper(&[])]
+#[case::a_loop_that_believes(&["--believer"])]
+fn a_benchmark_that_is_ended_leaves_nothing_behind(#[case] more: &[&str]) {
+    let hang = "touch \"$BENCH/tmp/up\"; trap '' TERM; sleep 60 & wait; sleep 60";
+    let dir = scenario(&[("scenario.toml", MANIFEST), ("implement.sh", hang)]);
+    let temporary = dir.path().join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let mut bench = looper(dir.path());
+    bench.args(["bench", "--scenarios", "some"]).args(more).env("TMPDIR", &temporary);
+    let running = start(bench);
+    let is_up = || {
+        let places = fs::read_dir(&temporary).unwrap().flatten();
+        places.map(|place| place.path().join("tmp/up")).any(|up| up.exists())
+    };
+    let begun = Instant::now();
+    while !is_up() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the agent is never called");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    rustix::process::kill_process(running.pid(), rustix::process::Signal::INT).unwrap();
+    let ran = running.end().exits(130);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{}", ran.stderr);
+    assert_eq!(with(&temporary), [""; 0]);
+}
+
+/// Command lines of processes that name this directory.
+fn with(dir: &Path) -> Vec<String> {
+    let dir = dir.to_str().unwrap();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(dir)).collect()
 }
 
 #[rstest]
