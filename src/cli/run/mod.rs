@@ -263,7 +263,7 @@ fn begin(
     chosen: Chosen,
 ) -> Result<(Charter, News), Failure> {
     let parsed = read_backlog(site, driver)?;
-    driver.world.try_out(&clock::new_run_id(clock::now()))?;
+    driver.world.try_out()?;
     let mut charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     charter.containment = Some(chosen.containment);
     charter.settings = Some(settings::pin(driver, layout)?);

@@ -8,7 +8,6 @@ use super::stage::{Called, missing};
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
 use crate::engine::event::{CommandResult, StageStarted, VerifyFinished, VerifyStarted};
-use crate::engine::id::RunId;
 use crate::engine::report::Class;
 use crate::host::reserve::{Room, is_out_of_room};
 
@@ -36,13 +35,15 @@ impl HostWorld {
     ///
     /// # Errors
     /// There is not.
-    pub fn try_out(&mut self, run: &RunId) -> Result<(), WorldError> {
+    pub fn try_out(&mut self) -> Result<(), WorldError> {
         self.make_room()?;
         let state = self.layout.state();
         rustix::fs::access(state, Access::WRITE_OK | Access::EXEC_OK)
             .map_err(|error| WorldError::io("write into", state)(error.into()))?;
         self.git.check_writable()?;
-        self.scratch(run).map(drop)
+        // It has no name, so that a kill right here leaves nothing.
+        let made = tempfile::tempfile().map(drop);
+        made.map_err(WorldError::io("create a file in", std::env::temp_dir()))
     }
 
     /// Gives back the room that was set aside: no attempt is open any more.
