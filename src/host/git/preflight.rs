@@ -31,9 +31,7 @@ impl Git {
         if self.repo.flag("commit.gpgsign")? == Some(true) {
             return Err(Refusal::Signed.into());
         }
-        if self.repo.identities().is_none() {
-            return Err(Refusal::NoIdentity.into());
-        }
+        self.identities = Some(self.repo.identities().ok_or(Refusal::NoIdentity)?);
         let head_tree = self.repo.tree_of(commit)?;
         let tracked = self.tracked(head_tree)?;
         self.filters(&tracked.attribute_files)

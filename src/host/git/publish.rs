@@ -88,7 +88,8 @@ impl Git {
         message: &str,
         when: When,
     ) -> Result<Prepared, GitError> {
-        let [author, committer] = self.repo.identities().ok_or(Refusal::NoIdentity)?;
+        let identities = self.identities.clone().or_else(|| self.repo.identities());
+        let [author, committer] = identities.ok_or(Refusal::NoIdentity)?;
         let identity = |(name, email): (String, String)| Identity { name, email };
         let mut prepared = Prepared {
             commit: base.clone(),

@@ -46,6 +46,8 @@ pub struct Git {
     pub(super) tracked: Option<Arc<Tracked>>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) candidate: Option<Oid>,
+    /// Author and committer as they were before any agent could change the settings.
+    pub(super) identities: Option<[(String, String); 2]>,
     hashed: u64,
 }
 
@@ -115,6 +117,7 @@ impl Git {
             top: None,
             rules: Rules::default(),
             fresh: None,
+            identities: None,
             trusts_index: true,
             index: None,
             tracked: None,
