@@ -1,6 +1,7 @@
 //! One scenario against the real program.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,10 +80,14 @@ impl From<OracleError> for TrialError {
 /// Something does not work as it has to for the scenario to say anything.
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialError> {
     let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
-    for _ in 0..scenario.manifest.runs {
-        run_once(&place, scenario, terms).await?;
-    }
     let log = place.project().join(".looper/events.jsonl");
+    for _ in 0..scenario.manifest.runs {
+        if run_once(&place, scenario, terms).await? == Some(BAD_LOG) {
+            // What it refuses to believe counts for nothing here too.
+            fs::rename(&log, log.with_extension("refused.jsonl")).map_err(TrialError::Run)?;
+            break;
+        }
+    }
     let task = &scenario.manifest.task;
     let Read { story, state, run } = read(&log, task, None)?;
     if let Some(run) = &run {
@@ -111,7 +116,15 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
     Ok(finding.unwrap_or_else(|| unreachable!("BUG: the oracle's word was just written")))
 }
 
-async fn run_once(place: &Place, scenario: &Scenario, terms: &Terms) -> Result<(), TrialError> {
+/// The exit code for a log that does not hold.
+const BAD_LOG: i32 = 4;
+
+/// Starts the loop, and says what it exits with.
+async fn run_once(
+    place: &Place,
+    scenario: &Scenario,
+    terms: &Terms,
+) -> Result<Option<i32>, TrialError> {
     let iterations = scenario.manifest.iterations.to_string();
     let argv =
         [terms.program.as_os_str(), OsStr::new("run"), OsStr::new("-i"), iterations.as_ref()];
@@ -121,9 +134,9 @@ async fn run_once(place: &Place, scenario: &Scenario, terms: &Terms) -> Result<(
     });
     let ended = place.run(&argv, off).await.map_err(TrialError::Run)?;
     match ended.status.code() {
-        // A scenario may end the run it is in; what matters is what the next one makes of it.
         Some(64 | 70 | 74) => Err(TrialError::Ended { status: ended.status, said: ended.stderr }),
-        _ => Ok(()),
+        // A scenario may end the run it is in; what matters is what the next one makes of it.
+        code => Ok(code),
     }
 }
 

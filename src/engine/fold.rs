@@ -91,7 +91,7 @@ fn step(mut state: State, event: &Event) -> Option<State> {
         }
         EventKind::Interrupted(data) => interrupt(state, data),
         // It is about the state, and no part of it.
-        EventKind::OracleJudged(_) => state.attempt().is_none().then_some(state),
+        EventKind::OracleJudged(_) => Some(state),
         EventKind::TaskSelected(data) => select(state, &event.run, data),
         EventKind::TaskDone(data) if data.by != By::Run => {
             mark(state, &data.task, &data.before, &data.after, |progress| {

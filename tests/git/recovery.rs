@@ -154,25 +154,48 @@ fn what_was_added_is_shown_to_those_who_look_for_secrets() {
     let (snapshot, frozen) = attempt(&fixture, &mut git, |it| {
         it.write("old.txt", "SECRET that was there\nadded\n");
         it.write("bin.dat", b"\0SECRET\0");
-        it.write("long.txt", "0123456789\n".repeat(10));
         it.link("link", "/etc/passwd");
         it.remove("src/a.rs");
     });
     let mut seen = Vec::new();
     git.added(&snapshot.base_tree, &frozen.tree, 32, &mut |one| {
         let text = String::from_utf8_lossy(&one.content).into_owned();
-        seen.push((one.path.to_string(), text, one.truncated));
+        seen.push((one.path.to_string(), one.lines_before, text));
     })
     .unwrap();
     seen.sort();
     let want = [
-        ("bin.dat", "\0SECRET\0", false),
-        ("link", "/etc/passwd", false),
-        ("long.txt", "0123456789\n0123456789\n0123456789", true),
-        ("old.txt", "added\n", false),
+        ("bin.dat", 0, "\0SECRET\0".to_owned()),
+        ("link", 0, "/etc/passwd".to_owned()),
+        ("old.txt", 0, "added\n".to_owned()),
     ];
-    let want = want.map(|(path, text, cut)| (path.to_owned(), text.to_owned(), cut));
+    let want = want.map(|(path, before, text)| (path.to_owned(), before, text));
     assert_eq!(seen, want);
+}
+
+/// Whatever its size, a file is shown whole, and what lies on a cut is whole in one piece.
+#[rstest]
+#[case::lines("0123456789\n", 3000)]
+#[case::one_line("0123456789", 3000)]
+#[case::not_text("\0\u{1}23456789\n", 3000)]
+#[case::not_even_lines("\0\u{1}23456789", 3000)]
+fn what_was_added_is_shown_whole(#[case] unit: &str, #[case] count: usize) {
+    let fixture = Fixture::new();
+    let mut git = fixture.open();
+    let content = format!("{}NEEDLE{}", unit.repeat(count), unit.repeat(count));
+    let (snapshot, frozen) = attempt(&fixture, &mut git, |it| it.write("long", &content));
+    let (mut found, mut total) = (0, 0);
+    git.added(&snapshot.base_tree, &frozen.tree, 10_000, &mut |one| {
+        let text = String::from_utf8_lossy(&one.content).into_owned();
+        total += one.content.len();
+        if let Some((before, _)) = text.split_once("NEEDLE") {
+            found += 1;
+            let line = one.lines_before as usize + before.matches('\n').count();
+            assert_eq!(line, unit.matches('\n').count() * count);
+        }
+    })
+    .unwrap();
+    assert!(found >= 1 && total >= content.len(), "{found}, {total}");
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl World for Script {
             paths_left_out: 0,
             overlaps: vec![],
             special: vec![],
+            leads_out: vec![],
             secrets: vec![],
             diff: None,
         })))

@@ -153,6 +153,7 @@ impl World for SimWorld {
             paths_left_out: 0,
             overlaps: paths(|frozen| frozen.overlaps.iter().map(repo_path).collect()),
             special: paths(|frozen| frozen.special.iter().map(repo_path).collect()),
+            leads_out: vec![],
             secrets: secrets.into_iter().collect(),
             diff: None,
         });

@@ -110,6 +110,9 @@ stage_finished!(
         overlaps: Vec<RepoPath>,
         /// Things git cannot hold: devices, pipes, sockets, nested repositories.
         special: Vec<RepoPath>,
+        /// Links that lead out of the project. Older logs do not say.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        leads_out: Vec<RepoPath>,
         /// Content that looks secret.
         secrets: Vec<SecretFinding>,
         /// The change as a patch.

@@ -15,5 +15,5 @@ mod wrapper;
 mod tests;
 
 pub use denied::{Denial, denied};
-pub use names::files_named_by;
+pub use names::{files_named_by, tests_named_by};
 pub use secret_path::secret_path;

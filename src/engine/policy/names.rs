@@ -6,6 +6,7 @@ use super::place::Place;
 use super::script::{Body, Command, Known, Redirect, Script, Word};
 use super::wrapper::{Inner, inner, is_assignment, program};
 use crate::engine::id::RepoPath;
+use crate::engine::task::Pattern;
 
 /// How often commands may hand text to another shell.
 const SHELLS_MAX: u8 = 4;
@@ -14,18 +15,30 @@ const SHELLS_MAX: u8 = 4;
 /// files at all; what counts is that a file which the command names is among them. Patterns name a
 /// set and not a file, so they are left out.
 pub fn files_named_by(command: &str) -> Vec<String> {
-    let mut names = Names { place: Place::project(), known: Known::new(), found: BTreeSet::new() };
-    names.text(command, SHELLS_MAX);
-    names.found.into_iter().collect()
+    Names::of(command).found.into_iter().collect()
+}
+
+/// The patterns in a verify command that name tests, sorted. Without the tests that are there now
+/// they would name nothing, or less. Other patterns name what is worked on: `flake8 src/*.py`.
+pub fn tests_named_by(command: &str) -> Vec<Pattern> {
+    Names::of(command).tests.into_iter().map(Pattern::new).collect()
 }
 
 struct Names {
     place: Place,
     known: Known,
     found: BTreeSet<String>,
+    tests: BTreeSet<String>,
 }
 
 impl Names {
+    fn of(command: &str) -> Self {
+        let (found, tests) = (BTreeSet::new(), BTreeSet::new());
+        let mut names = Self { place: Place::project(), known: Known::new(), found, tests };
+        names.text(command, SHELLS_MAX);
+        names
+    }
+
     fn text(&mut self, text: &str, shells: u8) {
         if shells > 0 {
             self.script(&Script::read(text), shells - 1);
@@ -84,6 +97,13 @@ impl Names {
     /// Files that a well-known tool finds by a name without directory or ending.
     fn known_to(&mut self, program: &str, words: &[Word]) {
         let texts: Vec<String> = words.iter().map(|word| word.text(&self.known)).collect();
+        let tool = TOOLS.iter().find(|(tools, _)| tools.contains(&program));
+        for file in tool.map_or(&[][..], |(_, files)| files) {
+            self.name(file);
+            let into = texts.windows(2).filter(|pair| DIRECTORY.contains(&pair[0].as_str()));
+            let into: Vec<String> = into.map(|pair| format!("{}/{file}", pair[1])).collect();
+            into.iter().for_each(|file| self.name(file));
+        }
         if program == "cargo" {
             for pair in texts.windows(2) {
                 let directory = match pair[0].as_str() {
@@ -135,7 +155,7 @@ impl Names {
         };
         let is_other = text.is_empty()
             || text.contains("//")
-            || text.contains(['*', '?', '[', '{', '$', '\n'])
+            || text.contains(['{', '$', '\n'])
             || text.starts_with('~');
         if is_other {
             return;
@@ -144,9 +164,29 @@ impl Names {
             && let path = parts.join("/")
             && RepoPath::new(path.as_str()).is_ok()
         {
-            self.found.insert(path);
+            if !path.contains(['*', '?', '[']) {
+                self.found.insert(path);
+            } else if parts.iter().any(|part| is_of_tests(part)) {
+                self.tests.insert(path);
+            }
         }
     }
+}
+
+/// What these programs do is written in these files.
+const TOOLS: [(&[&str], &[&str]); 3] = [
+    (&["make", "gmake"], &["GNUmakefile", "makefile", "Makefile"]),
+    (&["just"], &["justfile", "Justfile", ".justfile"]),
+    (&["npm", "pnpm", "yarn", "bun"], &["package.json"]),
+];
+
+/// How they are told where.
+const DIRECTORY: [&str; 5] = ["-C", "--directory", "--prefix", "--cwd", "--dir"];
+
+/// Whether a part of a path is called as tests are: `tests`, `test_*.py`, `*.spec.ts`.
+fn is_of_tests(part: &str) -> bool {
+    let mut words = part.split(|char: char| !char.is_ascii_alphanumeric());
+    words.any(|word| ["test", "tests", "spec", "specs"].contains(&word))
 }
 
 #[cfg(test)]
@@ -177,7 +217,25 @@ mod tests {
     #[case::pattern("flake8 src/*.py", &[])]
     #[case::outside("cat /etc/hosts ../other/file ~/x", &[])]
     #[case::address("curl http://localhost/x", &[])]
+    #[case::make("make test", &["GNUmakefile", "Makefile", "makefile", "test"])]
+    #[case::make_elsewhere("make -C sub test",
+        &["GNUmakefile", "Makefile", "makefile", "sub", "sub/GNUmakefile", "sub/Makefile", "sub/makefile", "test"])]
+    #[case::just("cd sub && just check",
+        &["sub", "sub/.justfile", "sub/Justfile", "sub/check", "sub/justfile"])]
+    #[case::npm("npm run test", &["package.json", "run", "test"])]
     fn a_command_names(#[case] command: &str, #[case] want: &[&str]) {
         assert_eq!(files_named_by(command), want);
+    }
+
+    #[rstest]
+    #[case::directory("for t in tests/*.sh; do sh $t; done", &["tests/*.sh"])]
+    #[case::name("pytest test_*.py src/a_test.py", &["test_*.py"])]
+    #[case::ending("vitest 'web/**/*.spec.ts'", &["web/**/*.spec.ts"])]
+    #[case::place("cd sub && bats spec/?.bats", &["sub/spec/?.bats"])]
+    #[case::sources("flake8 src/*.py", &[])]
+    #[case::sources_beside("flake8 attestation/*.py", &[])]
+    fn tests_are_named_by(#[case] command: &str, #[case] want: &[&str]) {
+        let found = tests_named_by(command);
+        assert_eq!(found.iter().map(Pattern::as_str).collect::<Vec<_>>(), want);
     }
 }

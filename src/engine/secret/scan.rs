@@ -27,7 +27,39 @@ pub struct Hit {
 }
 
 /// Finds what looks secret, in the order of the text. Takes time in proportion to the text's length.
+/// Text of two or four bytes per letter (UTF-16, UTF-32) is read by its letters.
 pub fn scan(text: &[u8]) -> Vec<Hit> {
+    let mut hits = scan_narrow(text);
+    if text.contains(&0) {
+        hits.extend(scan_wide(text));
+        hits.sort_by_key(|hit| hit.span.start);
+        hits.truncate(HITS_MAX);
+    }
+    hits
+}
+
+/// Letters of ASCII stand beside bytes of zero, in whatever width and order.
+fn scan_wide(text: &[u8]) -> Vec<Hit> {
+    let narrow: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
+    let mut hits = scan_narrow(&narrow);
+    let mut letters = text.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at);
+    let mut passed = 0;
+    // The spans are in order and do not overlap.
+    let mut place_of = |letter: usize| {
+        let at = letters.nth(letter - passed);
+        passed = letter + 1;
+        at.unwrap_or(text.len())
+    };
+    for hit in hits.iter_mut().filter(|hit| !hit.span.is_empty()) {
+        let start = place_of(hit.span.start);
+        let is_one = hit.span.len() == 1;
+        let last = if is_one { start } else { place_of(hit.span.end - 1) };
+        hit.span = start..(last + 1).min(text.len());
+    }
+    hits
+}
+
+fn scan_narrow(text: &[u8]) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut line = 1;
     let mut at = 0;

@@ -258,3 +258,24 @@ proptest! {
         redact(&bytes);
     }
 }
+
+/// In a file of two or four bytes per letter, and between bytes of zero.
+#[rstest]
+#[case::utf_16_le(|text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect())]
+#[case::utf_16_be(|text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect())]
+#[case::utf_32(|text: &str| text.chars().flat_map(|char| (char as u32).to_le_bytes()).collect())]
+#[case::in_a_binary(|text: &str| [b"\0", text.as_bytes(), b"\0"].concat())]
+fn letters_of_any_width_are_read(#[case] encode: fn(&str) -> Vec<u8>) {
+    let (one, other) = (token("ghp_", 36), format!("AKIA{}", noise(UPPER, 16)));
+    let bytes = encode(&format!("first\nx {one} y\n{other}\n"));
+    let hits = scan(&bytes);
+    let found: Vec<_> = hits.iter().map(|hit| (hit.rule, hit.line)).collect();
+    assert!(
+        found.contains(&("github_token", 2)) && found.contains(&("aws_access_key", 3)),
+        "{found:?}"
+    );
+    for hit in hits {
+        let text: Vec<u8> = bytes[hit.span].iter().copied().filter(|byte| *byte != 0).collect();
+        assert!([one.as_bytes(), other.as_bytes()].contains(&text.as_slice()), "{text:?}");
+    }
+}

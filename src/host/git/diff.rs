@@ -32,8 +32,34 @@ pub struct Added {
     pub path: RepoPath,
     /// The lines that were added; all bytes where the file is not text.
     pub content: Vec<u8>,
-    /// Whether there was more than fitted.
-    pub truncated: bool,
+    /// How many lines of the file came in pieces before.
+    pub lines_before: u64,
+}
+
+/// How much of a piece is in the next one too, in bytes: longer than anything that is looked for
+/// in one line.
+const SEAM: usize = 4096;
+
+impl Added {
+    /// One line more. What would be too long is cut anywhere; what lies on a cut is in both pieces.
+    fn gain(&mut self, line: &[u8], piece_bytes: usize, visit: &mut dyn FnMut(Self)) {
+        for part in line.chunks(piece_bytes) {
+            if self.content.len() + part.len() > piece_bytes + SEAM {
+                let next = self.next();
+                visit(std::mem::replace(self, next));
+            }
+            self.content.extend_from_slice(part);
+        }
+    }
+
+    /// The piece that goes on where this one ends.
+    fn next(&self) -> Self {
+        let seam = &self.content[self.content.len().saturating_sub(SEAM)..];
+        let before = &self.content[..self.content.len() - seam.len()];
+        let lines = before.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        let lines_before = self.lines_before + lines;
+        Self { path: self.path.clone(), content: seam.to_vec(), lines_before }
+    }
 }
 
 #[derive(Default)]
@@ -95,7 +121,7 @@ impl Git {
         Ok(differences.into_iter().filter_map(change).collect())
     }
 
-    /// Shows `visit` what each file gained, at most `bytes_max` bytes of it: for those who look for
+    /// Shows `visit` what each file gained, in pieces of about `piece_bytes`: for those who look for
     /// something that must not get in. Links count with where they lead.
     ///
     /// # Errors
@@ -104,7 +130,7 @@ impl Git {
         &self,
         old: &TreeId,
         new: &TreeId,
-        bytes_max: usize,
+        piece_bytes: usize,
         visit: &mut dyn FnMut(Added),
     ) -> Result<(), GitError> {
         let (old, new) = (Oid::parse(old.as_str())?, Oid::parse(new.as_str())?);
@@ -120,15 +146,13 @@ impl Git {
             if now.as_ref().is_none_or(|now| now.path.as_bytes() != path)
                 && let Ok(path) = RepoPath::new(path)
             {
-                let next = Added { path, content: Vec::new(), truncated: false };
+                let next = Added { path, content: Vec::new(), lines_before: 0 };
                 if let Some(done) = now.replace(next) {
                     visit(done);
                 }
             }
             if let Some(now) = &mut now {
-                let room = bytes_max.saturating_sub(now.content.len());
-                now.truncated |= content.len() > room;
-                now.content.extend_from_slice(&content[..content.len().min(room)]);
+                now.gain(content, piece_bytes, visit);
             }
             true
         })?;
@@ -137,9 +161,12 @@ impl Git {
         }
         for path in binary {
             let Ok(path) = RepoPath::new(path) else { continue };
-            if let Some((content, truncated)) = self.read_in(new, &path, bytes_max)? {
-                visit(Added { path, content, truncated });
+            let Some(content) = self.read_in(new, &path)? else { continue };
+            let mut piece = Added { path, content: Vec::new(), lines_before: 0 };
+            for line in content.split_inclusive(|byte| *byte == b'\n') {
+                piece.gain(line, piece_bytes, visit);
             }
+            visit(piece);
         }
         Ok(())
     }
@@ -155,25 +182,19 @@ impl Git {
         path: &RepoPath,
         bytes_max: usize,
     ) -> Result<Option<Vec<u8>>, GitError> {
-        let read = self.read_in(Oid::parse(tree.as_str())?, path, bytes_max)?;
-        Ok(read.map(|(content, _)| content))
+        let mut read = self.read_in(Oid::parse(tree.as_str())?, path)?;
+        if let Some(content) = &mut read {
+            content.truncate(bytes_max);
+        }
+        Ok(read)
     }
 
-    fn read_in(
-        &self,
-        tree: Oid,
-        path: &RepoPath,
-        bytes_max: usize,
-    ) -> Result<Option<(Vec<u8>, bool)>, GitError> {
+    fn read_in(&self, tree: Oid, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         let entry = tree::find(&self.repo, tree, path.as_bytes())?;
         let is_blob = |mode: u32| mode != mode::TREE && mode != mode::GITLINK;
         let Some(entry) = entry.filter(|entry| is_blob(entry.mode)) else { return Ok(None) };
         match self.repo.read(entry.oid)? {
-            (Kind::Blob, mut content) => {
-                let truncated = content.len() > bytes_max;
-                content.truncate(bytes_max);
-                Ok(Some((content, truncated)))
-            }
+            (Kind::Blob, content) => Ok(Some(content)),
             (Kind::Tree | Kind::Commit | Kind::Tag, _) => {
                 Err(GitError::Damaged { what: "file", id: entry.oid.to_string() })
             }

@@ -6,6 +6,7 @@ use super::content;
 use super::eol::Settings;
 use super::error::{GitError, absent};
 use super::guard::Rescue;
+use super::link::leads_out;
 use super::mirror::{Delta, Dir, File, Nested, Node, SpecialKind, differences, repo_path};
 use super::object::{Attr, Target};
 use super::oid::{Entry, Oid, mode};
@@ -67,6 +68,9 @@ pub struct Frozen {
     pub overlaps: Vec<RepoPath>,
     /// What cannot be in any tree. An attempt with any of these is not what was judged.
     pub special: Vec<Special>,
+    /// Links of `changes` that lead out of the work tree: elsewhere they lead nowhere, and here to
+    /// what is no part of the project.
+    pub leads_out: Vec<RepoPath>,
     /// New directories whose own `.gitignore` ignores everything in them, as test runners leave
     /// them behind. They are in no tree, and [`Git::clean_to`] removes them, so that nothing that
     /// is verified can depend on them.
@@ -114,11 +118,12 @@ impl Git {
             changes: Vec::new(),
             overlaps: Vec::new(),
             special: Vec::new(),
+            leads_out: Vec::new(),
         };
         for delta in differences(&snapshot.top, &top) {
             freezer.delta(&delta)?;
         }
-        let Freezer { edits, changes, overlaps, mut special, .. } = freezer;
+        let Freezer { edits, changes, overlaps, mut special, leads_out, .. } = freezer;
         let tree = tree::edit(&self.repo, snapshot.base_tree_oid, &edits)?;
         self.repo.set_ref(&self.own_ref(CANDIDATE), &Target::Direct(tree), "looper: candidate")?;
         self.candidate = Some(tree);
@@ -129,6 +134,7 @@ impl Git {
             changes,
             overlaps,
             special,
+            leads_out,
             caches: caches.iter().map(|path| repo_path(path)).collect(),
             agent_commits,
             rescued,
@@ -207,6 +213,7 @@ struct Freezer<'a> {
     changes: Vec<Change>,
     overlaps: Vec<RepoPath>,
     special: Vec<Special>,
+    leads_out: Vec<RepoPath>,
 }
 
 impl Freezer<'_> {
@@ -329,6 +336,11 @@ impl Freezer<'_> {
             return Ok(());
         }
         let Some(kind) = kind_of(base, entry) else { return Ok(()) };
+        if let Some(entry) = entry.filter(|entry| entry.mode == mode::LINK)
+            && leads_out(path, &self.git.repo.read(entry.oid)?.1)
+        {
+            self.leads_out.push(repo_path(path));
+        }
         self.edits.insert(path.to_vec(), entry);
         self.changes.push(Change { path: repo_path(path), kind });
         Ok(())

@@ -40,6 +40,7 @@ mod ignores;
 mod index;
 mod init;
 mod known;
+mod link;
 mod meta;
 mod mirror;
 mod nested;

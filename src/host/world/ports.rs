@@ -131,6 +131,7 @@ impl World for HostWorld {
             paths_left_out: change.paths_left_out,
             overlaps: change.overlaps,
             special: change.special,
+            leads_out: change.leads_out,
             secrets: change.secrets,
             diff: change.diff,
         });

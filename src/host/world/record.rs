@@ -17,8 +17,8 @@ use crate::host::evidence::{
 use crate::host::git::{ChangeKind, Frozen, Snapshot};
 use crate::host::objects::ObjectError;
 
-/// How much of what a file gains is looked at for secrets, in bytes.
-const SCANNED_BYTES_MAX: usize = 8 << 20;
+/// How much of what a file gains is looked at for secrets at a time, in bytes.
+const SCANNED_BYTES: usize = 8 << 20;
 
 /// How many findings an event names.
 const FINDINGS_MAX: usize = 50;
@@ -35,6 +35,7 @@ pub(super) struct NoChange {
     pub(super) paths_left_out: u64,
     pub(super) overlaps: Vec<RepoPath>,
     pub(super) special: Vec<RepoPath>,
+    pub(super) leads_out: Vec<RepoPath>,
     pub(super) secrets: Vec<SecretFinding>,
     pub(super) diff: Option<ObjectId>,
     pub(super) rescued: Vec<String>,
@@ -152,14 +153,17 @@ impl HostWorld {
         let mut secrets = vec![];
         let mut look = |added: crate::host::git::Added| {
             let room = FINDINGS_MAX.saturating_sub(secrets.len());
-            let hits = scan(&added.content).into_iter().take(room);
-            secrets.extend(hits.map(|hit| SecretFinding {
+            let hits = scan(&added.content).into_iter().map(|hit| SecretFinding {
                 path: added.path.clone(),
-                line: hit.line,
+                line: added.lines_before + hit.line,
                 rule: hit.rule.to_owned(),
-            }));
+            });
+            // What lies where two pieces meet is in both.
+            let new = hits.filter(|hit| secrets.last() != Some(hit));
+            let new: Vec<SecretFinding> = new.take(room).collect();
+            secrets.extend(new);
         };
-        self.git.added(&snapshot.base_tree, &frozen.tree, SCANNED_BYTES_MAX, &mut look)?;
+        self.git.added(&snapshot.base_tree, &frozen.tree, SCANNED_BYTES, &mut look)?;
         let all: Vec<RepoPath> = frozen.changes.iter().map(|change| change.path.clone()).collect();
         let allowed = ask.attempt.task.scope();
         let out_of_scope: Vec<RepoPath> =
@@ -183,6 +187,7 @@ impl HostWorld {
             paths,
             overlaps: bounded(frozen.overlaps.iter().cloned()),
             special: bounded(special),
+            leads_out: bounded(frozen.leads_out.iter().cloned()),
             secrets,
             diff: Some(self.objects.put(&redact(&patch.text))?),
             rescued: names(&frozen.rescued),
