@@ -17,7 +17,7 @@ use crate::engine::id::{Digest, ObjectId};
 use crate::engine::report::Class;
 use crate::engine::state::Transaction;
 use crate::engine::task::Mark;
-use crate::engine::verdict::{Verdict, verdict};
+use crate::engine::verdict::Verdict;
 use crate::host::clock;
 use crate::host::evidence::{Document, note};
 use crate::host::git::{self, Restored};
@@ -315,7 +315,7 @@ impl World for HostWorld {
 fn ruling(message: Option<&Message>) -> (Option<Verdict>, Option<String>) {
     match message {
         None => (None, None),
-        Some(message) => (verdict(&message.text), note(&message.text)),
+        Some(message) => (message.verdict, note(&message.text)),
     }
 }
 

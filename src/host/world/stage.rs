@@ -19,6 +19,7 @@ use crate::engine::event::StageStarted;
 use crate::engine::id::ObjectId;
 use crate::engine::report::{Class, Usage};
 use crate::engine::secret::{Redactor, redact};
+use crate::engine::verdict::{Verdict, verdict};
 use crate::host::agents::{self, Answer, Evidence, Format, PlaceError};
 use crate::host::clock;
 use crate::host::process::{Capture, Cause, Command, Ended, Limits, ProcessError};
@@ -59,7 +60,10 @@ pub(super) struct Called {
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) id: ObjectId,
+    /// Without what looks secret.
     pub(super) text: String,
+    /// What it rules, read as it was said: a key that seems to go on takes a ruling out of the text.
+    pub(super) verdict: Option<Verdict>,
 }
 
 impl HostWorld {
@@ -153,9 +157,10 @@ impl HostWorld {
     }
 
     fn keep_message(&mut self, message: Option<String>) -> Result<Option<Message>, WorldError> {
-        let Some(text) = message else { return Ok(None) };
-        let text = String::from_utf8_lossy(&redact(text.as_bytes())).into_owned();
-        Ok(Some(Message { id: self.objects.put(text.as_bytes())?, text }))
+        let Some(said) = message else { return Ok(None) };
+        let text = String::from_utf8_lossy(&redact(said.as_bytes())).into_owned();
+        let id = self.objects.put(text.as_bytes())?;
+        Ok(Some(Message { id, text, verdict: verdict(&said) }))
     }
 
     /// Both streams in one object, without what looks secret.
