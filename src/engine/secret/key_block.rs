@@ -14,7 +14,7 @@ const RUN_MIN: usize = 40;
 /// Where a reader stands between the lines of a private key (RFC 7468, RFC 1421, RFC 9580 and
 /// OpenSSH's own format).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum KeyBlock {
+enum KeyBlock {
     /// Outside.
     #[default]
     Outside,
@@ -32,14 +32,58 @@ pub(super) struct KeyPart {
     pub(super) continues: bool,
 }
 
-impl KeyBlock {
+/// Where a reader stands who may be reading a patch: what is removed and what is there afterwards are
+/// two texts, and neither must hide a line of the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeyBlocks {
+    now: KeyBlock,
+    removed: KeyBlock,
+    is_patch: bool,
+}
+
+impl KeyBlocks {
     /// Whether the next line can be ignored unless it opens a key.
     pub(super) fn is_outside(self) -> bool {
-        self == Self::Outside
+        self.now.is_outside() && self.removed.is_outside()
     }
 
     /// Reads the next line.
     pub(super) fn line(&mut self, line: &[u8]) -> Option<KeyPart> {
+        if line.starts_with(b"diff --git ") || line.starts_with(b"@@ ") {
+            // Another file, or another place in it. No line of a file looks like this in a patch,
+            // where each has a mark before it.
+            *self = Self { is_patch: true, ..Self::default() };
+            return None;
+        }
+        // With a mark before it, armour has another number of dashes.
+        let is_armour =
+            ["-----BEGIN ", "-----END "].iter().any(|text| line.starts_with(text.as_bytes()));
+        self.is_patch &= !is_armour;
+        if !self.is_patch {
+            self.removed = KeyBlock::Outside;
+            return self.now.line(line);
+        }
+        let Some((mark, rest)) = line.split_first() else { return None };
+        let part = match mark {
+            b'-' => self.removed.line(rest),
+            b'+' => self.now.line(rest),
+            _ => {
+                let removed = self.removed.line(rest);
+                self.now.line(rest).or(removed)
+            }
+        };
+        part.map(|part| KeyPart { span: part.span.start + 1..part.span.end + 1, ..part })
+    }
+}
+
+impl KeyBlock {
+    /// Whether the next line can be ignored unless it opens a key.
+    fn is_outside(self) -> bool {
+        self == Self::Outside
+    }
+
+    /// Reads the next line.
+    fn line(&mut self, line: &[u8]) -> Option<KeyPart> {
         if let Some(start) = opening(line) {
             let end = closing(line).filter(|end| *end > start);
             let rest = start..end.unwrap_or(line.trim_ascii_end().len()).max(start);

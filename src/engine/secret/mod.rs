@@ -10,4 +10,4 @@ mod scan;
 mod tests;
 
 pub use redact::{Redactor, redact};
-pub use scan::{Hit, scan};
+pub use scan::{Hit, scan, scan_patch};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::key_block::KeyBlock;
+use super::key_block::KeyBlocks;
 use super::scan::parts;
 
 /// The text with everything that looks secret replaced by `[redacted: rule]`.
@@ -13,7 +13,7 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
 /// Redacts a stream piece by piece. It remembers whether a private key is open.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
-    block: KeyBlock,
+    block: KeyBlocks,
 }
 
 impl Redactor {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::doubt::stands;
-use super::key_block::KeyBlock;
+use super::key_block::KeyBlocks;
 use super::rules::{PATTERNS, RULES};
 
 /// How many findings a scan reports. Nobody reads more, and one decides already.
@@ -63,13 +63,33 @@ fn scan_narrow(text: &[u8]) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut line = 1;
     let mut at = 0;
-    for part in parts(text, &mut KeyBlock::default()) {
+    for part in parts(text, &mut KeyBlocks::default()) {
         if part.continues {
             continue;
         }
         line += text[at..part.span.start].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
         at = part.span.start;
         hits.push(Hit { line, rule: part.rule, span: part.span });
+        if hits.len() == HITS_MAX {
+            break;
+        }
+    }
+    hits
+}
+
+/// Finds what redacting the patch of a file would take out of the lines that it adds: what nobody is
+/// shown, nobody has judged. `line` counts the lines of the patch.
+pub fn scan_patch(patch: &[u8]) -> Vec<Hit> {
+    let mut hits: Vec<Hit> = Vec::new();
+    let (mut line, mut at) = (1, 0);
+    for Part { span, rule, .. } in parts(patch, &mut KeyBlocks::default()) {
+        line += patch[at..span.start].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        at = span.start;
+        let before = patch[..span.start].iter().rposition(|byte| *byte == b'\n');
+        if patch[before.map_or(0, |end| end + 1)] != b'+' {
+            continue;
+        }
+        hits.push(Hit { line, rule, span });
         if hits.len() == HITS_MAX {
             break;
         }
@@ -86,7 +106,7 @@ pub(super) struct Part {
 }
 
 /// Every stretch in these whole lines, in order and without overlaps.
-pub(super) fn parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
+pub(super) fn parts(text: &[u8], block: &mut KeyBlocks) -> Vec<Part> {
     let mut parts = key_parts(text, block);
     for (rule, pattern) in RULES.iter().zip(PATTERNS.iter()) {
         for captures in pattern.captures_iter(text) {
@@ -109,7 +129,7 @@ pub(super) fn parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
     parts
 }
 
-fn key_parts(text: &[u8], block: &mut KeyBlock) -> Vec<Part> {
+fn key_parts(text: &[u8], block: &mut KeyBlocks) -> Vec<Part> {
     static MARK: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("PRIVATE KEY").expect("literal text is a pattern"));
     if block.is_outside() && !MARK.is_match(text) {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::rules::{PATTERNS, RULES};
-use super::{Hit, Redactor, redact, scan};
+use super::{Hit, Redactor, redact, scan, scan_patch};
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -201,6 +201,51 @@ fn a_stream_is_redacted_like_the_whole() {
         pieces.extend_from_slice(&redactor.lines(line));
     }
     assert_eq!(pieces, redact(text.as_bytes()).into_owned());
+}
+
+/// A patch of one file: its lines, below a header that puts them below each other.
+fn patch(path: &str, lines: &str) -> String {
+    format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,3 +1,3 @@\n{lines}")
+}
+
+const BEGIN: &str = "-----BEGIN RSA PRIVATE KEY-----\n";
+
+/// What a program may well hold, and a key, too.
+fn assignment() -> String {
+    format!("+{}\n+name=Ada\n", "x=".repeat(30))
+}
+
+#[rstest]
+#[case::of_another_file(patch("a", &format!("+{BEGIN}")) + &patch("b", &assignment()))]
+#[case::of_another_place(patch("a", &format!("+{BEGIN}@@ -9 +9 @@\n{}", assignment())))]
+#[case::that_is_removed(patch("a", &format!("+{BEGIN} \n-{}\n+name=Ada\n", noise(LETTERS, 64))))]
+fn a_key_hides_nothing(#[case] text: String) {
+    let shown = String::from_utf8(redact(text.as_bytes()).into_owned()).unwrap();
+    assert!(shown.ends_with("+name=Ada\n"), "{shown}");
+    assert_eq!(scan_patch(text.as_bytes()), []);
+}
+
+#[rstest]
+#[case::a_frame_that_was_there(format!(" {BEGIN}-placeholder\n+{}\n", noise(LETTERS, 64)), 7)]
+#[case::what_seems_redacted(format!("+{BEGIN}+[redacted: x]\n+name=Ada\n"), 7)]
+#[case::a_token(format!("-x\n+{}\n", token("ghp_", 36)), 6)]
+fn what_is_hidden_in_a_patch_is_found(#[case] lines: String, #[case] line: u64) {
+    let text = patch("a", &lines);
+    let shown = redact(text.as_bytes()).into_owned();
+    assert_ne!(shown, text.as_bytes());
+    let lines: Vec<u64> = scan_patch(text.as_bytes()).iter().map(|hit| hit.line).collect();
+    assert_eq!(lines, [line]);
+}
+
+#[test]
+fn a_key_may_give_way_to_a_placeholder() {
+    let key = noise(LETTERS, 64);
+    let text = patch("a", &format!(" {BEGIN}-{key}\n+REPLACEME\n -----END RSA PRIVATE KEY-----\n"));
+    let shown = redact(text.as_bytes()).into_owned();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("\n-[redacted: private_key]\n+REPLACEME\n"), "{shown}");
+    assert_eq!(scan_patch(text.as_bytes()), []);
+    assert_eq!(scan_patch(shown.as_bytes()), []);
 }
 
 #[test]

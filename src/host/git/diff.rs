@@ -23,6 +23,18 @@ pub struct Patch {
     pub stat: String,
     /// Every path that differs.
     pub names: Vec<Change>,
+    /// Where in the text a file's part begins.
+    starts: Vec<(RepoPath, usize)>,
+}
+
+impl Patch {
+    /// The text, file by file.
+    pub fn by_file(&self) -> impl Iterator<Item = (&RepoPath, &[u8])> {
+        self.starts.iter().enumerate().map(|(index, (path, start))| {
+            let end = self.starts.get(index + 1).map_or(self.text.len(), |(_, next)| *next);
+            (path, &self.text[*start..end])
+        })
+    }
 }
 
 /// What a file has in one tree that it did not have in another.
@@ -89,6 +101,11 @@ impl Git {
                 '-' => counted.removed += 1,
                 'B' => counted.is_binary = true,
                 _ => {}
+            }
+            if patch.starts.last().is_none_or(|(last, _)| last.as_bytes() != path)
+                && let Ok(path) = RepoPath::new(path)
+            {
+                patch.starts.push((path, patch.text.len()));
             }
             let mark = matches!(origin, '+' | '-' | ' ').then_some(origin);
             let room = bytes_max.saturating_sub(patch.text.len());

@@ -7,14 +7,14 @@ use super::stage::Message;
 use crate::driver::{Ask, AskSelect};
 use crate::engine::event::{CommandResult, SecretFinding, VerifyFinished};
 use crate::engine::id::{ObjectId, RepoPath, TaskId, TreeId};
-use crate::engine::secret::{redact, scan};
+use crate::engine::secret::{redact, scan, scan_patch};
 use crate::engine::task::{Mark, Status};
 use crate::engine::verdict::Verdict;
 use crate::host::evidence::{
     self, Change, CommandRun, CurrentTask, Document, EvidenceDir, Outcome, PastAttempt, Proposal,
     Window,
 };
-use crate::host::git::{ChangeKind, Frozen, Snapshot};
+use crate::host::git::{ChangeKind, Frozen, Patch, Snapshot};
 use crate::host::objects::ObjectError;
 
 /// How much of what a file gains is looked at for secrets at a time, in bytes.
@@ -67,6 +67,24 @@ pub(super) fn command_run<'a>(run: &'a CommandResult, output: &'a [u8]) -> Comma
         timed_out: run.timed_out,
         duration_ms: run.duration_ms,
         output,
+    }
+}
+
+/// Adds what the critic will not see because it looks secret between the lines around it, where
+/// nothing in the added lines alone gives it away.
+fn add_hidden(patch: &Patch, secrets: &mut Vec<SecretFinding>) {
+    for (path, text) in patch.by_file() {
+        if secrets.iter().any(|known| known.path == *path) {
+            continue;
+        }
+        // What redacting leaves is redacted again on its way into a prompt.
+        let hits = [scan_patch(text), scan_patch(&redact(text))].concat();
+        let room = FINDINGS_MAX.saturating_sub(secrets.len());
+        secrets.extend(hits.into_iter().take(room).map(|hit| SecretFinding {
+            path: path.clone(),
+            line: hit.line,
+            rule: hit.rule.to_owned(),
+        }));
     }
 }
 
@@ -164,6 +182,7 @@ impl HostWorld {
             secrets.extend(new);
         };
         self.git.added(&snapshot.base_tree, &frozen.tree, SCANNED_BYTES, &mut look)?;
+        add_hidden(&patch, &mut secrets);
         let all: Vec<RepoPath> = frozen.changes.iter().map(|change| change.path.clone()).collect();
         let allowed = ask.attempt.task.scope();
         let out_of_scope: Vec<RepoPath> =
