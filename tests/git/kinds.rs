@@ -158,6 +158,24 @@ fn what_no_tree_can_hold_is_reported_and_removed(
     assert_eq!(fixture.manifest(), before);
 }
 
+/// A link that leads out shows what no other clone has.
+#[rstest]
+#[case::inside(|it: &Fixture| it.link("bin/a", "../src/a.rs"), &[])]
+#[case::out(|it: &Fixture| it.link("a", "/etc/passwd"), &["a"])]
+#[case::out_of_a_file(|it: &Fixture| { it.remove("src/a.rs"); it.link("src/a.rs", "../../a.rs") }, &["src/a.rs"])]
+#[case::into_git(|it: &Fixture| it.link("bin/a", "../.git/hidden"), &["bin/a"])]
+fn a_new_link_that_leads_out_is_reported(#[case] edit: fn(&Fixture), #[case] want: &[&str]) {
+    let fixture = Fixture::new();
+    fixture.mkdir("bin");
+    fixture.link("persons", "/nowhere");
+    fixture.commit_all("links");
+    let mut git = fixture.open();
+    let (_, frozen) = attempt(&fixture, &mut git, edit);
+    let found: Vec<_> = frozen.leads_out.iter().map(ToString::to_string).collect();
+    assert_eq!(found, want);
+    assert_eq!(frozen.tree.as_str(), fixture.tree_by_git());
+}
+
 #[test]
 fn a_pipe_of_a_person_stays() {
     let fixture = Fixture::new();
