@@ -69,12 +69,21 @@ impl Site {
         Ok(layout.find_backlog(self.global.backlog.as_deref(), &self.cwd)?)
     }
 
-    /// The configuration in all its layers.
-    pub(crate) fn config(&self, layout: &Layout, flags: &Overrides) -> Result<Config, Failure> {
+    /// The user's own settings, whether or not the file is there.
+    pub(crate) fn user_file(&self) -> Option<PathBuf> {
+        config::user_file(&self.variables())
+    }
+
+    fn variables(&self) -> BTreeMap<String, String> {
         let text = |(name, value): (&OsString, &OsString)| {
             Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
         };
-        let env: BTreeMap<String, String> = self.environment.iter().filter_map(text).collect();
+        self.environment.iter().filter_map(text).collect()
+    }
+
+    /// The configuration in all its layers.
+    pub(crate) fn config(&self, layout: &Layout, flags: &Overrides) -> Result<Config, Failure> {
+        let env = self.variables();
         let (user_file, project_file) = (config::user_file(&env), layout.config());
         Ok(Config::load(&Sources { user_file, project_file, env: &env, flags })?)
     }

@@ -40,9 +40,9 @@ pub struct Charter {
     /// What agents and verify commands are kept from. Older logs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containment: Option<Containment>,
-    /// The files below the state directory that say how a run is carried out, with what they
-    /// said: a run that finds them changed under an open attempt brings them back. Older logs do
-    /// not say.
+    /// The files below the state directory that say how a run is carried out, and the user's own
+    /// as `~/config.toml`, with what they said: a run that finds them changed under an open attempt
+    /// brings them back. Older logs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<BTreeMap<String, Digest>>,
 }

@@ -266,7 +266,7 @@ fn begin(
     driver.world.try_out()?;
     let mut charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     charter.containment = Some(chosen.containment);
-    charter.settings = Some(settings::pin(driver, layout)?);
+    charter.settings = Some(settings::pin(driver, site, layout)?);
     driver.world.contain(chosen.sandbox);
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if !site.global.quiet {

@@ -103,7 +103,7 @@ pub(super) async fn open(
     }
     let backlog = open_backlog(&path, layout, &state, is_open, &mut notes)?;
     let mut refusal = match pinned.filter(|_| is_open) {
-        Some(pinned) => settings::put_back(layout, &pinned, &mut notes)?,
+        Some(pinned) => settings::put_back(site, layout, &pinned, &mut notes)?,
         None => None,
     };
     refusal = refusal.or_else(|| is_other.then(|| other_backlog(&path)));
@@ -339,6 +339,7 @@ impl Opened {
         use std::io::IsTerminal as _;
         let mut log = HostLog::new(self.writer);
         let mut world = HostWorld::new(Parts {
+            user_file: site.user_file(),
             layout: layout.clone(),
             git: self.git,
             lock,

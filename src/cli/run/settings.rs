@@ -8,8 +8,10 @@ use std::path::Path;
 use super::{HostDriver, open};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::site::Site;
 use crate::engine::id::{Digest, ObjectId};
-use crate::host::files;
+use crate::host::clock;
+use crate::host::files::{self, FileError};
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
 use crate::host::prompts::PromptName;
@@ -17,6 +19,10 @@ use crate::host::world::digest;
 
 /// A larger file is refused where it is read as what it is.
 const BYTES_MAX: u64 = 1 << 20;
+
+/// The name of the user's own settings among the files below the state directory. Whether they are
+/// missing or empty is the same.
+const USER: &str = "~/config.toml";
 
 /// The files below the state directory that decide how a run is carried out.
 fn names() -> impl Iterator<Item = String> {
@@ -30,6 +36,7 @@ fn names() -> impl Iterator<Item = String> {
 /// One cannot be read or kept.
 pub(super) fn pin(
     driver: &mut HostDriver,
+    site: &Site,
     layout: &Layout,
 ) -> Result<BTreeMap<String, Digest>, Failure> {
     let mut pinned = BTreeMap::new();
@@ -43,6 +50,11 @@ pub(super) fn pin(
             Err(error) => return Err(error.into()),
         }
     }
+    if let Some(path) = site.user_file() {
+        let bytes = read_user(&path)?;
+        driver.world.objects().put(&bytes)?;
+        pinned.insert(USER.to_owned(), digest(&bytes));
+    }
     Ok(pinned)
 }
 
@@ -52,6 +64,7 @@ pub(super) fn pin(
 /// # Errors
 /// Something cannot be moved or written.
 pub(super) fn put_back(
+    site: &Site,
     layout: &Layout,
     pinned: &BTreeMap<String, Digest>,
     notes: &mut Vec<String>,
@@ -73,7 +86,7 @@ pub(super) fn put_back(
         if found.is_some() {
             set_aside(layout, &name, notes)?;
         } else {
-            notes.push(format!("{} was removed while an attempt was open", path.display()));
+            notes.push(removed(&path));
         }
         let Some(wanted) = pinned.get(&name) else { continue };
         match objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) {
@@ -84,7 +97,60 @@ pub(super) fn put_back(
             Err(_) => refusal = Some(unknown(&path)),
         }
     }
+    if let Some((path, wanted)) = site.user_file().zip(pinned.get(USER)) {
+        refusal = refusal.or(put_back_user(layout, &path, wanted, notes)?);
+    }
     Ok(refusal)
+}
+
+/// What stands in their place is set aside beside them: the state directory may be on another disk.
+fn put_back_user(
+    layout: &Layout,
+    path: &Path,
+    wanted: &Digest,
+    notes: &mut Vec<String>,
+) -> Result<Option<Failure>, Failure> {
+    if read_user(path).is_ok_and(|found| digest(&found) == *wanted) {
+        return Ok(None);
+    }
+    let mode = open::mode_of(path);
+    if fs::symlink_metadata(path).is_ok() {
+        let id = clock::new_run_id(clock::now());
+        let aside = path.with_file_name(format!("found-{id}-config.toml"));
+        fs::rename(path, &aside).map_err(|source| FileError::io("set aside", path, source))?;
+        notes.push(changed(path, &aside));
+    } else {
+        notes.push(removed(path));
+    }
+    let was = Objects::new(layout.objects()).get(&ObjectId::new(wanted.as_str()), BYTES_MAX);
+    match was {
+        Err(_) => return Ok(Some(unknown(path))),
+        Ok(was) if was.is_empty() => {}
+        Ok(was) => {
+            files::create_dir(files::parent_of(path))?;
+            files::write_atomic(path, &was, mode)?;
+        }
+    }
+    Ok(None)
+}
+
+fn read_user(path: &Path) -> Result<Vec<u8>, FileError> {
+    match files::read_bounded(path, BYTES_MAX) {
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+fn changed(path: &Path, aside: &Path) -> String {
+    format!(
+        "{} was changed while an attempt was open; what was there is kept as {}",
+        path.display(),
+        aside.display()
+    )
+}
+
+fn removed(path: &Path) -> String {
+    format!("{} was removed while an attempt was open", path.display())
 }
 
 fn digest_of(layout: &Layout, name: &str) -> Option<Digest> {
@@ -96,11 +162,7 @@ fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(),
     let path = layout.state().join(name);
     let file_name = Path::new(name).file_name().unwrap_or_default().display();
     let aside = open::set_aside(layout, &path, |id| format!("found-{id}-{file_name}"))?;
-    notes.push(format!(
-        "{} was changed while an attempt was open; what was there is kept as {}",
-        path.display(),
-        aside.display()
-    ));
+    notes.push(changed(&path, &aside));
     Ok(())
 }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::backlog_file::BacklogFile;
 use super::error::WorldError;
 use super::guard::Guard;
 use super::host_log::{SharedTip, SharedWriter};
 use super::record::{Current, Past};
+use super::user_file::UserFile;
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
 use crate::engine::id::{CommitId, RepoPath, RunId, TreeId};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub backlog: BacklogFile,
     /// The prompts.
     pub prompts: Prompts,
+    /// The user's own settings.
+    pub user_file: Option<PathBuf>,
     /// What agents and verify commands inherit.
     pub environment: BTreeMap<OsString, OsString>,
     /// The shell of verify commands.
@@ -100,6 +103,7 @@ pub struct HostWorld {
     pub(super) environment: BTreeMap<OsString, OsString>,
     pub(super) sandbox: Sandbox,
     pub(super) guard: Guard,
+    pub(super) user_file: UserFile,
     /// Whether the repository remembers that this log was continued.
     pub(super) is_anchored: bool,
     is_recovering: bool,
@@ -116,6 +120,7 @@ impl HostWorld {
         Self {
             objects: Objects::new(parts.layout.objects()),
             guard: Guard::new(parts.layout.state()),
+            user_file: UserFile::new(parts.user_file),
             reserve: Reserve::new(parts.layout.reserve()),
             room: Room::default(),
             state_changes: None,

@@ -8,7 +8,7 @@
 //! | `contained` | what each of them may write |
 //! | `briefing` | what they are told |
 //! | `record` | what people can read about an attempt afterwards |
-//! | `guard`, `backlog_file`, `put_back` | what belongs to us and is put back |
+//! | `guard`, `backlog_file`, `user_file`, `put_back` | what belongs to us and is put back |
 //! | `full` | what becomes of a stage that fills the disk |
 //! | `cut_short` | what is kept of a stage that was cut short |
 //! | `host_log` | the log, as the loop sees it |
@@ -26,6 +26,7 @@ mod ports;
 mod put_back;
 mod record;
 mod stage;
+mod user_file;
 mod verify;
 
 pub use backlog_file::{BACKLOG_BYTES_MAX, BacklogFile, digest};

@@ -9,6 +9,7 @@ use crate::host::lock::LockError;
 impl HostWorld {
     pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
         self.state_changes = None;
+        self.user_file.capture();
         let evidence = self.layout.evidence_of(self.loop_number.into());
         self.guard.capture(&evidence)
     }
@@ -64,6 +65,11 @@ impl HostWorld {
             let name = self.backlog.path().file_name().unwrap_or_default();
             changed.push(format!("{} (kept as {kept})", name.display()));
             self.backlog.restore()?;
+        }
+        if let Some((path, found)) = self.user_file.difference() {
+            let kept = self.objects.put(&found)?;
+            changed.push(format!("{} (kept as {kept})", path.display()));
+            self.user_file.restore()?;
         }
         let is_backlog = |name: &String| self.layout.state().join(name) == backlog;
         changed.extend(others.into_iter().filter(|name| !is_backlog(name)));

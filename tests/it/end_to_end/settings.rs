@@ -38,6 +38,46 @@ fn what_a_killing_agent_did_to_the_settings_is_undone(#[case] command: &str) {
     assert_eq!((project.marks().as_str(), project.log().count("interrupted")), ("x", 1));
 }
 
+#[rstest]
+#[case::none("", "mkdir -p $C && printf '[gates]\nscope = \"off\"\n' > $C/config.toml")]
+#[case::some(NIGHTS, "printf '[gates]\nscope = \"off\"\n' >> $C/config.toml")]
+#[case::removed(NIGHTS, "rm -r $C")]
+fn what_a_killing_agent_did_to_the_settings_of_the_user_is_undone(
+    #[case] own: &str,
+    #[case] command: &str,
+) {
+    let harm = format!("C=$HOME/.config/looper\n{command}");
+    let first = implementer([sh(&format!("{harm}\n{}; sleep 60", kill("KILL")))]).once();
+    let project = Project::with(&[task("1")], &[first, implementer([write("README.md", "x")])]);
+    let path = project.place().join("home/.config/looper/config.toml");
+    if !own.is_empty() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, own).unwrap();
+    }
+    let ran = project.looper(&["run"]);
+    assert_eq!(ran.status.code(), None, "it was not killed: {ran}");
+    project.run(&["-i", "1"]).exits(0).says("while an attempt was open");
+    let log = project.log();
+    assert!(log.objection("scope").is_some(), "the gate is on");
+    let policy = &log.last("run_resumed")["policy"];
+    assert_eq!(policy["failures_max"], if own.is_empty() { 5 } else { 7 });
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), own);
+}
+
+const NIGHTS: &str = "[run]\nfailures_max = 7\n";
+
+/// What an agent writes outside of the project would be the terms of the next run.
+#[test]
+fn what_an_agent_did_to_the_settings_of_the_user_is_put_back_and_judged() {
+    let harm = "mkdir -p ~/.config/looper; printf '[gates]\nscope = \"off\"\n' > ~/.config/looper/config.toml";
+    let steps = [write("src/1.txt", "x"), sh(harm)];
+    let project = Project::with(&[task("1")], &[implementer(steps)]);
+    let log = project.run_in_vain(&["-i", "1"], 0);
+    let objection = log.objection("state").expect("the gate objects");
+    assert!(objection.contains("home/.config/looper/config.toml (kept as "), "{objection}");
+    assert!(!project.place().join("home/.config/looper/config.toml").exists());
+}
+
 #[test]
 fn settings_that_nobody_remembers_are_not_believed_at_once() {
     let command = "for o in .looper/objects/*; do chmod u+w $o; : > $o; done
