@@ -1,12 +1,12 @@
 //! The transitions of one attempt.
 
 use super::attempt::{After, Attempt, Ending, Planned, Step};
-use super::charter::{Policy, Stage};
+use super::charter::{GateId, Policy, Stage};
 use super::closing;
 use super::effect::Effect;
 use super::event::{
-    CommitFinished, CommitPrepared, EventKind, GatesJudged, JudgedAs, ProposalRecorded, Reconciled,
-    RollbackCause,
+    CommitFinished, CommitPrepared, EventKind, GateResult, GatesJudged, JudgedAs, ProposalRecorded,
+    Reconciled, RollbackCause,
 };
 use super::gate::{self, Evidence};
 use super::id::Seq;
@@ -96,7 +96,7 @@ fn next_step(run: &mut Run, attempt: &Attempt, seq: Seq, kind: &EventKind) -> Op
             stage_end::implemented(&policy, attempt, planned, data)
         }
         (Step::Verify(planned, change), EventKind::VerifyFinished(data)) => {
-            land(run, Usage::default(), data.commands.iter().map(|run| run.duration_ms).sum())?;
+            land(run, Usage::default(), data.duration_ms())?;
             Some(stage_end::verified(&policy, planned, change, data))
         }
         (Step::ImplCritique(_, change, verified), EventKind::ImplCritiqueFinished(data)) => {
@@ -157,14 +157,12 @@ fn judged(
         return None;
     }
     let critique = evidence.critique.and_then(|critique| critique.message.clone());
-    let reason = data
-        .gates
-        .iter()
-        .filter(|result| !result.passed)
-        .map(|result| format!("{}: {}", result.gate.name(), result.reason))
-        .next()
-        .unwrap_or_default();
-    let reason = reason::line(&reason);
+    let objection = |is_meant: &dyn Fn(GateId) -> bool| {
+        let mut objecting = data.gates.iter().filter(|result| !result.passed);
+        let result = objecting.find(|result| is_meant(result.gate));
+        let told = |it: &GateResult| reason::line(&format!("{}: {}", it.gate.name(), it.reason));
+        result.map(told).unwrap_or_default()
+    };
     let rejected = |after: After| undo(RollbackCause::Gates, after);
     Some(match (data.outcome, passed) {
         (JudgedAs::Pass, Some(passed)) if policy.commit_on_pass => {
@@ -172,10 +170,14 @@ fn judged(
         }
         (JudgedAs::Pass, Some(_)) => Step::Close(Ending::Done { commit: None }),
         (JudgedAs::Pass, None) => return None,
-        (JudgedAs::Fail, _) => rejected(After::Fail { reason }),
+        (JudgedAs::Fail, _) => rejected(After::Fail { reason: objection(&|_| true) }),
         (JudgedAs::Blocked, _) => {
             let note = evidence.critique.and_then(|critique| critique.note.as_deref());
-            let reason = reason::line(&gate::said(Verdict::Blocked, note));
+            let reason = if gate::is_blocked_by_critic(policy, evidence.critique) {
+                reason::line(&gate::said(Verdict::Blocked, note))
+            } else {
+                objection(&|gate| gate == GateId::FailToPass)
+            };
             rejected(After::Block { reason })
         }
         (JudgedAs::Proposal, _) => {

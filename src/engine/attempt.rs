@@ -1,7 +1,7 @@
 //! One attempt at one task, step by step.
 
 use super::event::{
-    CommandResult, CommitPrepared, EndReason, ImplementFinished, RollbackCause, RunPaused,
+    BaseRun, CommandResult, CommitPrepared, EndReason, ImplementFinished, RollbackCause, RunPaused,
 };
 use super::gate::Passed;
 use super::id::{CommitId, ObjectId, Seq};
@@ -95,6 +95,8 @@ pub struct Verified {
     pub commands: Vec<CommandResult>,
     /// What the commands changed in the state directory.
     pub state_changes: Vec<String>,
+    /// What they do without the change, where the policy wants to know.
+    pub base: Option<BaseRun>,
 }
 
 /// What the change's critic said.

@@ -142,6 +142,33 @@ pub struct Policy {
     pub gates_off: Vec<GateId>,
     /// Paths that only an exact scope entry opens, besides files that verify commands name.
     pub protected: Vec<Pattern>,
+    /// Whether some verify command must fail without the change.
+    #[serde(default, skip_serializing_if = "FailToPass::is_off")]
+    pub fail_to_pass: FailToPass,
+}
+
+/// Whether some verify command must fail without the change. One that passes without it, too, says
+/// nothing about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailToPass {
+    /// Nobody looks.
+    #[default]
+    Off,
+    /// Where none does, people are told.
+    Warn,
+    /// Where none does, the change does not pass.
+    Require,
+}
+
+impl FailToPass {
+    /// Whether nobody looks.
+    pub fn is_off(&self) -> bool {
+        match self {
+            Self::Off => true,
+            Self::Warn | Self::Require => false,
+        }
+    }
 }
 
 /// One stage of an attempt.
@@ -225,6 +252,8 @@ pub enum GateId {
     Protected,
     /// Every verify command passed.
     Verify,
+    /// Some verify command fails without the change. It is asked only where the policy wants it.
+    FailToPass,
     /// Nobody asks for another backlog.
     Proposal,
     /// The critic says exactly PASS.
@@ -233,13 +262,14 @@ pub enum GateId {
 
 impl GateId {
     /// Every gate, in the order of judgement.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::State,
         Self::Secret,
         Self::Scope,
         Self::Change,
         Self::Protected,
         Self::Verify,
+        Self::FailToPass,
         Self::Proposal,
         Self::ImplCritique,
     ];
@@ -253,6 +283,7 @@ impl GateId {
             Self::Change => "change",
             Self::Protected => "protected",
             Self::Verify => "verify",
+            Self::FailToPass => "fail_to_pass",
             Self::Proposal => "proposal",
             Self::ImplCritique => "impl_critique",
         }

@@ -1,8 +1,8 @@
 //! The only road to a commit.
 
 use super::attempt::{Attempt, Critique, Verified};
-use super::charter::{GateId, Policy, Stage};
-use super::event::{GateResult, GatesJudged, ImplementFinished, JudgedAs};
+use super::charter::{FailToPass, GateId, Policy, Stage};
+use super::event::{CommandResult, GateResult, GatesJudged, ImplementFinished, JudgedAs};
 use super::id::{CommitId, RepoPath, TreeId};
 use super::policy;
 use super::reason;
@@ -49,15 +49,16 @@ pub fn judge(
 ) -> Option<(GatesJudged, Option<Passed>)> {
     let tree = evidence.change.tree.clone()?;
     let weigh = |gate: GateId| weigh(gate, policy, &attempt.task, evidence);
-    let gates: Vec<GateResult> = GateId::ALL.into_iter().map(weigh).collect();
-    let outcome = outcome(policy, &gates, evidence.critique.and_then(|said| said.verdict));
+    let is_asked = |gate: &GateId| *gate != GateId::FailToPass || !policy.fail_to_pass.is_off();
+    let gates: Vec<GateResult> = GateId::ALL.into_iter().filter(is_asked).map(weigh).collect();
+    let outcome = outcome(policy, &attempt.task, &gates, evidence);
     let passed = (outcome == JudgedAs::Pass)
         .then(|| Passed { base: attempt.base.clone(), tree: tree.clone() });
     let task = attempt.task.id.clone();
     Some((GatesJudged { task, attempt: attempt.number, outcome, tree, gates }, passed))
 }
 
-fn outcome(policy: &Policy, gates: &[GateResult], verdict: Option<Verdict>) -> JudgedAs {
+fn outcome(policy: &Policy, task: &Task, gates: &[GateResult], evidence: Evidence<'_>) -> JudgedAs {
     let failed = |wanted: &[GateId]| {
         gates.iter().any(|result| !result.passed && wanted.contains(&result.gate))
     };
@@ -67,10 +68,19 @@ fn outcome(policy: &Policy, gates: &[GateResult], verdict: Option<Verdict>) -> J
     if failed(&[GateId::Proposal]) {
         return JudgedAs::Proposal;
     }
-    if verdict == Some(Verdict::Blocked) && is_on(policy, GateId::ImplCritique) {
+    // Whoever tries again meets the same base and the same commands: only a person can change them.
+    let is_vacuous = failed(&[GateId::FailToPass])
+        && without_the_change(policy, task, evidence.verified) == Without::Passes;
+    if is_vacuous || is_blocked_by_critic(policy, evidence.critique) {
         return JudgedAs::Blocked;
     }
     if failed(&GateId::ALL) { JudgedAs::Fail } else { JudgedAs::Pass }
+}
+
+/// Whether the critic asks for a person, and is heard.
+pub(super) fn is_blocked_by_critic(policy: &Policy, critique: Option<&Critique>) -> bool {
+    let verdict = critique.and_then(|critique| critique.verdict);
+    verdict == Some(Verdict::Blocked) && is_on(policy, GateId::ImplCritique)
 }
 
 /// Whether this gate alone lets the change through, as far as is known before the critic speaks.
@@ -91,6 +101,7 @@ fn weigh(gate: GateId, policy: &Policy, task: &Task, evidence: Evidence<'_>) -> 
         GateId::Change => change(evidence.change),
         GateId::Protected => protected(policy, task, evidence.change),
         GateId::Verify => verify(evidence.verified),
+        GateId::FailToPass => return fail_to_pass(policy, task, evidence.verified),
         GateId::Proposal => proposal(evidence.critique),
         GateId::ImplCritique => return impl_critique(policy, evidence.critique),
     };
@@ -176,7 +187,7 @@ fn verify(verified: Option<&Verified>) -> Option<String> {
     if verified.passed {
         return None;
     }
-    let failed = verified.commands.iter().find(|run| run.timed_out || run.exit_code != Some(0));
+    let failed = verified.commands.iter().find(|run| !run.passed());
     Some(match failed {
         None => "no command ran".to_owned(),
         Some(run) if run.timed_out => format!("timed out: {}", reason::line(&run.command)),
@@ -185,6 +196,50 @@ fn verify(verified: Option<&Verified>) -> Option<String> {
             None => format!("ended by a signal: {}", reason::line(&run.command)),
         },
     })
+}
+
+/// What the verify commands say where the change is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    /// One of them fails.
+    Fails,
+    /// None of them does.
+    Passes,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A command fails without the change if it does each time, and as often as it has to pass with it:
+/// one that fails now and then would else prove something about a change that did nothing.
+fn without_the_change(policy: &Policy, task: &Task, verified: Option<&Verified>) -> Without {
+    let runs = verified.and_then(|verified| verified.base.as_ref());
+    let runs = runs.map_or(&[][..], |base| &base.commands[..]);
+    let rounds = policy.verify.repeat.max(1) as usize;
+    let mut without = Without::Passes;
+    for command in &task.verify {
+        let mut of_it = runs.iter().filter(|run| run.command == *command);
+        if of_it.clone().any(CommandResult::passed) {
+            continue;
+        }
+        if of_it.nth(rounds - 1).is_some() {
+            return Without::Fails;
+        }
+        without = Without::Unknown;
+    }
+    without
+}
+
+fn fail_to_pass(policy: &Policy, task: &Task, verified: Option<&Verified>) -> GateResult {
+    let reason = match without_the_change(policy, task, verified) {
+        Without::Fails => return result(GateId::FailToPass, true, "ok".to_owned()),
+        Without::Passes => "every verify command passes without the change too",
+        Without::Unknown => "not run",
+    };
+    let passed = match policy.fail_to_pass {
+        FailToPass::Off | FailToPass::Warn => true,
+        FailToPass::Require => false,
+    };
+    result(GateId::FailToPass, passed, reason.to_owned())
 }
 
 fn proposal(critique: Option<&Critique>) -> Option<String> {
@@ -211,5 +266,106 @@ pub(super) fn said(verdict: Verdict, note: Option<&str>) -> String {
     match note {
         Some(note) => format!("{}: {}", verdict.word(), reason::line(note)),
         None => verdict.word().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::engine::charter::{Checkout, Risk, VerifyTerms};
+    use crate::engine::event::BaseRun;
+    use crate::engine::id::{ObjectId, TaskId};
+
+    fn policy(fail_to_pass: FailToPass, repeat: u32) -> Policy {
+        Policy {
+            stages: vec![Stage::Implement, Stage::Verify],
+            iterations: 0,
+            failures_max: 1,
+            commit_on_pass: true,
+            only: None,
+            allow_dirty: false,
+            risk: Risk::Safe,
+            verify: VerifyTerms { timeout_s: 1, checkout: Checkout::Clean, repeat },
+            gates_off: vec![],
+            protected: vec![],
+            fail_to_pass,
+        }
+    }
+
+    fn task(verify: &[&str]) -> Task {
+        Task {
+            id: TaskId::new("1"),
+            title: String::new(),
+            files: vec![],
+            description: String::new(),
+            criteria: vec![],
+            verify: verify.iter().map(|command| (*command).to_owned()).collect(),
+            depends: vec![],
+            size: None,
+        }
+    }
+
+    /// `a0` is a run of the command `a` with exit code 0, `a!` one that was ended for its time.
+    fn runs(text: &str) -> Vec<CommandResult> {
+        let run = |word: &str| CommandResult {
+            command: word[..1].to_owned(),
+            exit_code: word[1..].parse().ok().or(Some(0)),
+            timed_out: word.ends_with('!'),
+            duration_ms: 1,
+            output: ObjectId::new("o"),
+        };
+        text.split_whitespace().map(run).collect()
+    }
+
+    fn verified(base: Option<&str>) -> Verified {
+        let tree = TreeId::new("t");
+        let base = base.map(|text| BaseRun { tree, commands: runs(text) });
+        Verified { passed: true, commands: vec![], state_changes: vec![], base }
+    }
+
+    #[rstest]
+    #[case::it_fails(&["a"], 1, Some("a1"), Without::Fails)]
+    #[case::it_passes(&["a"], 1, Some("a0"), Without::Passes)]
+    #[case::its_time_is_over(&["a"], 1, Some("a!"), Without::Fails)]
+    #[case::one_of_two_fails(&["a", "b"], 1, Some("a0 b1"), Without::Fails)]
+    #[case::the_first_is_enough(&["a", "b"], 1, Some("a1"), Without::Fails)]
+    #[case::both_pass(&["a", "b"], 1, Some("a0 b0"), Without::Passes)]
+    #[case::one_is_missing(&["a", "b"], 1, Some("a0"), Without::Unknown)]
+    #[case::another_command_fails(&["a"], 1, Some("b1"), Without::Unknown)]
+    #[case::it_fails_each_time(&["a"], 3, Some("a1 a2 a1"), Without::Fails)]
+    #[case::it_fails_now_and_then(&["a"], 3, Some("a1 a0"), Without::Passes)]
+    #[case::it_failed_too_seldom(&["a"], 3, Some("a1 a1"), Without::Unknown)]
+    #[case::the_other_fails_each_time(&["a", "b"], 2, Some("a1 a0 b1 b1"), Without::Fails)]
+    #[case::nothing_ran(&["a"], 1, Some(""), Without::Unknown)]
+    #[case::nobody_asked(&["a"], 1, None, Without::Unknown)]
+    fn one_command_that_fails_without_the_change_is_enough(
+        #[case] commands: &[&str],
+        #[case] repeat: u32,
+        #[case] base: Option<&str>,
+        #[case] want: Without,
+    ) {
+        let policy = policy(FailToPass::Require, repeat);
+        let (task, verified) = (task(commands), verified(base));
+        assert_eq!(without_the_change(&policy, &task, Some(&verified)), want);
+        let gate = fail_to_pass(&policy, &task, Some(&verified));
+        assert_eq!((gate.passed, gate.reason == "ok"), (want == Without::Fails, gate.passed));
+    }
+
+    #[rstest]
+    #[case::required(FailToPass::Require, Some("a0"), false, "every verify command passes")]
+    #[case::warned(FailToPass::Warn, Some("a0"), true, "every verify command passes")]
+    #[case::required_and_unknown(FailToPass::Require, None, false, "not run")]
+    #[case::warned_and_unknown(FailToPass::Warn, None, true, "not run")]
+    fn the_policy_says_whether_it_objects(
+        #[case] wanted: FailToPass,
+        #[case] base: Option<&str>,
+        #[case] passed: bool,
+        #[case] reason: &str,
+    ) {
+        let gate = fail_to_pass(&policy(wanted, 1), &task(&["a"]), Some(&verified(base)));
+        assert_eq!(gate.passed, passed);
+        assert!(gate.reason.starts_with(reason), "{}", gate.reason);
     }
 }

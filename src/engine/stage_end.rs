@@ -151,6 +151,7 @@ pub(super) fn verified(
         passed: data.passed && !data.commands.is_empty(),
         commands: data.commands.clone(),
         state_changes: data.state_changes.clone(),
+        base: data.base.clone(),
     };
     if verified.state_changes.is_empty() {
         after_verify(policy, planned, change, Some(verified))

@@ -2,7 +2,10 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::engine::event::{Event, EventKind, GatesJudged, Interruption, JudgedAs, PauseCause};
+use crate::engine::charter::GateId;
+use crate::engine::event::{
+    CommandResult, Event, EventKind, GateResult, GatesJudged, Interruption, JudgedAs, PauseCause,
+};
 use crate::engine::reason;
 use crate::engine::report::Class;
 
@@ -138,15 +141,18 @@ pub fn tell(event: &Event) -> Option<Line> {
             stage("implement", data.agent.as_str(), data.class, data.duration_ms, Some(&files))
         }
         EventKind::VerifyFinished(data) => {
-            let total = data.commands.iter().map(|run| run.duration_ms).sum();
-            let failed = data.commands.iter().filter(|run| run.exit_code != Some(0)).count();
-            let count = data.commands.len();
+            let (failed, count) = failures(&data.commands);
             let (tone, result) = if data.passed {
                 (Good, format!("{count} passed"))
             } else {
                 (Warn, format!("{failed} of {count} failed"))
             };
-            Line::detail(tone, "verify", format!("{result} · {}", duration(total)))
+            let without = data.base.as_ref().map(|base| failures(&base.commands));
+            let without =
+                without.map(|(failed, _)| format!(" · {failed} failed without the change"));
+            let total = duration(data.duration_ms());
+            let text = format!("{result}{} · {total}", without.unwrap_or_default());
+            Line::detail(tone, "verify", text)
         }
         EventKind::ImplCritiqueFinished(data) => {
             let verdict = data.verdict.map_or("no verdict", |verdict| verdict.word());
@@ -217,8 +223,15 @@ fn stage(label: &str, agent: &str, class: Class, duration_ms: u64, result: Optio
     Line::detail(Tone::Warn, label, format!("{class} · {agent} · {duration}"))
 }
 
+/// How many runs failed, and how many there were.
+fn failures(runs: &[CommandResult]) -> (usize, usize) {
+    (runs.iter().filter(|run| !run.passed()).count(), runs.len())
+}
+
 fn gates(data: &GatesJudged) -> Line {
-    let tone = if data.outcome == JudgedAs::Pass { Tone::Good } else { Tone::Warn };
+    let warning = data.gates.iter().find(|it| it.gate == GateId::FailToPass && is_warning(it));
+    let is_good = data.outcome == JudgedAs::Pass && warning.is_none();
+    let tone = if is_good { Tone::Good } else { Tone::Warn };
     let failed: Vec<String> = data
         .gates
         .iter()
@@ -227,7 +240,13 @@ fn gates(data: &GatesJudged) -> Line {
         .collect();
     let outcome = format!("{:?}", data.outcome).to_uppercase();
     let separator = if failed.is_empty() { "" } else { " · " };
-    Line::detail(tone, "gates", format!("{outcome}{separator}{}", failed.join("; ")))
+    let warning = warning.map(|it| format!(" · warning: {}", it.reason)).unwrap_or_default();
+    Line::detail(tone, "gates", format!("{outcome}{separator}{}{warning}", failed.join("; ")))
+}
+
+/// Whether it lets the change through and has something to say all the same.
+fn is_warning(result: &GateResult) -> bool {
+    result.passed && !matches!(result.reason.as_str(), "ok" | "switched off")
 }
 
 fn who(by: crate::engine::event::By) -> &'static str {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use looper::driver::{Driver, Outcome, Request};
 use looper::engine::charter::{
-    AgentTerms, BacklogPin, Base, Charter, Checkout, Limits, Policy, PromptBy, RULES, Risk, Roles,
-    Stage, VerifyTerms,
+    AgentTerms, BacklogPin, Base, Charter, Checkout, FailToPass, Limits, Policy, PromptBy, RULES,
+    Risk, Roles, Stage, VerifyTerms,
 };
 use looper::engine::event::{
     BacklogLoaded, EndReason, Event, EventKind, GatesJudged, JudgedAs, RunEnded,
@@ -69,6 +69,7 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
             verify: VerifyTerms { timeout_s: 1, checkout: Checkout::Worktree, repeat: 1 },
             gates_off: vec![],
             protected: vec![],
+            fail_to_pass: FailToPass::Off,
         },
         roles: Roles { plan: one(), plan_critique: one(), implement: one(), impl_critique: one() },
         agents: [(agent.clone(), terms)].into(),
@@ -186,6 +187,21 @@ fn failures_in_a_row_block_a_task() {
     assert_eq!(names[names.len() - 2..], ["task_blocked", "run_ended"]);
 }
 
+/// The next attempt would meet the same base and the same commands.
+#[test]
+fn commands_that_pass_without_the_change_wait_for_a_person() {
+    let answers = [Answer::Ok, Answer::Ok, Answer::Ok, Answer::Vacuous, Answer::Ok];
+    let mut charter = one_task(&FULL);
+    charter.policy.fail_to_pass = FailToPass::Require;
+    let life = live(Script::new(answers), vec![], 1000, &charter);
+    assert_eq!(life.outcome, ended(EndReason::NothingRunnable));
+    let reason = life.world.marks[&TaskId::new("1")].reason.clone();
+    let want = "fail_to_pass: every verify command passes without the change too";
+    assert_eq!((reason.as_deref(), life.world.history.len()), (Some(want), 0));
+    let names: Vec<&str> = life.log.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "task_selected").count(), 1);
+}
+
 #[test]
 fn a_stop_waits_for_the_attempt_in_hand() {
     let mut world = Script::new(vec![Answer::Ok; 10]);
@@ -270,6 +286,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         2 => proptest::sample::select(vec![vec![], vec!["x"], vec![".env"], vec!["src/b.rs"]])
             .prop_map(Answer::Paths),
         1 => any::<bool>().prop_map(Answer::Verify),
+        1 => Just(Answer::Vacuous),
         1 => Just(Answer::TouchesState),
         1 => Just(Answer::Interrupted),
     ]
@@ -286,14 +303,19 @@ fn any_request() -> impl Strategy<Value = Option<Request>> {
 fn any_charter() -> impl Strategy<Value = Charter> {
     let solo = vec![Stage::Implement, Stage::Verify];
     let stages = prop_oneof![4 => Just(FULL.to_vec()), 1 => Just(solo)];
-    (stages, any::<bool>(), 0u32..4).prop_map(|(stages, commit_on_pass, iterations)| {
-        let tasks =
-            vec![task("1", "true", &[]), task("2", "sudo x", &[]), task("3", "true", &["1"])];
-        let mut charter = charter(&stages, tasks);
-        charter.policy.commit_on_pass = commit_on_pass;
-        charter.policy.iterations = iterations;
-        charter
-    })
+    let modes = vec![FailToPass::Off, FailToPass::Warn, FailToPass::Require];
+    let modes = proptest::sample::select(modes);
+    (stages, any::<bool>(), 0u32..4, modes).prop_map(
+        |(stages, commit_on_pass, iterations, mode)| {
+            let tasks =
+                vec![task("1", "true", &[]), task("2", "sudo x", &[]), task("3", "true", &["1"])];
+            let mut charter = charter(&stages, tasks);
+            charter.policy.commit_on_pass = commit_on_pass;
+            charter.policy.iterations = iterations;
+            charter.policy.fail_to_pass = mode;
+            charter
+        },
+    )
 }
 
 /// One life of the process: world calls until the power is cut, room in the log, and how much of

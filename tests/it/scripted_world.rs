@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use looper::driver::{Ask, AskSelect, Reply, Request, Snapshot, World};
 use looper::engine::at::At;
 use looper::engine::event::{
-    CommandResult, CommitFinished, CommitPrepared, CommitStarted, ImplCritiqueFinished,
+    BaseRun, CommandResult, CommitFinished, CommitPrepared, CommitStarted, ImplCritiqueFinished,
     ImplementFinished, Person, PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled,
     RollbackFinished, RollbackStarted, StageStarted, VerifyFinished, VerifyStarted,
 };
@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     Verdict(Option<Verdict>),
     Paths(Vec<&'static str>),
     Verify(bool),
+    /// Verify commands pass, and without the change too.
+    Vacuous,
     TouchesState,
     Interrupted,
 }
@@ -206,7 +208,7 @@ impl World for Script {
 
     async fn verify(
         &mut self,
-        _: Ask<'_>,
+        ask: Ask<'_>,
         call: &VerifyStarted,
     ) -> Result<Reply<VerifyFinished>, PowerCut> {
         let answer = self.next()?;
@@ -215,21 +217,25 @@ impl World for Script {
             Answer::Verify(passed) => passed,
             _ => true,
         };
-        let run = |command: &String| CommandResult {
+        let run = |command: &String, passed: bool| CommandResult {
             command: command.clone(),
             exit_code: Some(i32::from(!passed)),
             timed_out: false,
             duration_ms: 1,
             output: ObjectId::new("output"),
         };
+        let runs = |passed: bool| call.commands.iter().map(move |it| run(it, passed)).collect();
+        let is_vacuous = matches!(answer, Answer::Vacuous);
+        let base = BaseRun { tree: TreeId::new("base"), commands: runs(is_vacuous) };
         Ok(Reply::Got(VerifyFinished {
             task: call.task.clone(),
             attempt: call.attempt,
             passed,
-            commands: call.commands.iter().map(run).collect(),
+            commands: runs(passed),
             state_changes: touched(&answer),
             rescued: vec![],
             sandbox: None,
+            base: (!ask.charter.policy.fail_to_pass.is_off()).then_some(base),
         }))
     }
 

@@ -171,7 +171,9 @@ fn outcomes() -> BTreeSet<(&'static str, String)> {
         .into_iter()
         .flat_map(|stage| of_stage(stage).into_iter().map(move |outcome| (stage.name(), outcome)));
     let mut all: BTreeSet<_> = by_stage.collect();
-    let gates = GateId::ALL.into_iter().filter(|gate| *gate != GateId::Proposal);
+    // One asks for a person, and the other is not asked by the policy.
+    let is_seen = |gate: &GateId| !matches!(gate, GateId::Proposal | GateId::FailToPass);
+    let gates = GateId::ALL.into_iter().filter(is_seen);
     all.extend(gates.map(|gate| ("judge", format!("Fail by {}", gate.name()))));
     let judged = [JudgedAs::Pass, JudgedAs::Blocked, JudgedAs::Proposal];
     all.extend(judged.map(|outcome| ("judge", word(outcome))));

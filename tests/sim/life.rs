@@ -5,8 +5,8 @@ use std::rc::Rc;
 use looper::backlog::{Backlog, marks, news};
 use looper::driver::{DriveError, Driver, Outcome};
 use looper::engine::charter::{
-    AgentTerms, BacklogPin, Base, Charter, Checkout, Limits, Policy, PromptBy, RULES, Risk, Roles,
-    VerifyTerms,
+    AgentTerms, BacklogPin, Base, Charter, Checkout, FailToPass, Limits, Policy, PromptBy, RULES,
+    Risk, Roles, VerifyTerms,
 };
 use looper::engine::event::{EndReason, EventKind};
 use looper::engine::id::{AgentName, Digest, ObjectId, RunId, Seq};
@@ -254,6 +254,7 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
             verify: VerifyTerms { timeout_s: 1, checkout: Checkout::Worktree, repeat: 1 },
             gates_off: vec![],
             protected: vec![],
+            fail_to_pass: FailToPass::Off,
         },
         roles: Roles { plan: one(), plan_critique: one(), implement: one(), impl_critique: one() },
         agents: [(agent.clone(), terms)].into(),

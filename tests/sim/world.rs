@@ -191,6 +191,7 @@ impl World for SimWorld {
             state_changes: called.state_changes,
             rescued: called.rescued,
             sandbox: None,
+            base: None,
         }))
     }
 

@@ -19,7 +19,7 @@ use crate::engine::id::{AgentName, CommitId, Digest, TreeId};
 use crate::engine::state::State;
 use crate::host::agents::{self, Format};
 use crate::host::clock;
-use crate::host::config::{Ask, Config, Switch};
+use crate::host::config::{Ask, Config};
 use crate::host::git::{Dirt, Git};
 use crate::host::log::Reader;
 use crate::host::paths::Layout;
@@ -43,10 +43,6 @@ const DIRTY_LISTED_MAX: usize = 10;
 /// What the configuration asks for has to be possible.
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     config.check_agents(&PRESETS)?;
-    if config.gates.fail_to_pass == Switch::On {
-        let what = "gates.fail_to_pass is not available in this version";
-        return Err(Failure::new(Exit::Refused, what).help("set it to \"off\""));
-    }
     Ok(())
 }
 

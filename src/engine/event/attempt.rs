@@ -174,6 +174,32 @@ pub struct VerifyFinished {
     /// How well the commands were contained. Older logs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxLevel>,
+    /// What the commands do without the change, where the policy wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseRun>,
+}
+
+impl VerifyFinished {
+    /// Each run of each command, without the change and with it.
+    pub fn runs(&self) -> impl Iterator<Item = &CommandResult> {
+        self.base.iter().flat_map(|base| &base.commands).chain(&self.commands)
+    }
+
+    /// How long all of it took, in milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        self.runs().fold(0, |sum, run| sum.saturating_add(run.duration_ms))
+    }
+}
+
+/// The verify commands in a fresh checkout of what the attempt starts from, before any of them
+/// sees the candidate. The first command that fails there, every time, is the last one to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaseRun {
+    /// The tree that changes are counted from.
+    pub tree: TreeId,
+    /// Each run of each command, in order.
+    pub commands: Vec<CommandResult>,
 }
 
 /// One run of one verify command.
@@ -192,6 +218,13 @@ pub struct CommandResult {
     pub output: ObjectId,
 }
 
+impl CommandResult {
+    /// Whether it ended in time, and said that all is well.
+    pub fn passed(&self) -> bool {
+        self.exit_code == Some(0) && !self.timed_out
+    }
+}
+
 /// Data of `gates_judged`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -204,7 +237,7 @@ pub struct GatesJudged {
     pub outcome: JudgedAs,
     /// The tree that was judged.
     pub tree: TreeId,
-    /// Every gate, in the order of judgement.
+    /// Every gate that was asked, in the order of judgement.
     pub gates: Vec<GateResult>,
 }
 
@@ -216,7 +249,8 @@ pub enum JudgedAs {
     Pass,
     /// Roll back, count, try again.
     Fail,
-    /// Roll back and wait for a person.
+    /// Roll back and wait for a person: the critic says so, or nothing that could be changed would
+    /// pass.
     Blocked,
     /// Roll back, keep the proposal, wait for a person.
     Proposal,

@@ -5,9 +5,9 @@ mod run;
 mod settle;
 
 pub use attempt::{
-    CommandResult, GateResult, GatesJudged, ImplCritiqueFinished, ImplementFinished, JudgedAs,
-    PlanCritiqueFinished, PlanFinished, SecretFinding, StageStarted, TaskSelected, VerifyFinished,
-    VerifyStarted,
+    BaseRun, CommandResult, GateResult, GatesJudged, ImplCritiqueFinished, ImplementFinished,
+    JudgedAs, PlanCritiqueFinished, PlanFinished, SecretFinding, StageStarted, TaskSelected,
+    VerifyFinished, VerifyStarted,
 };
 pub use run::{
     BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, OracleJudged,

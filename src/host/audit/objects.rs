@@ -65,7 +65,7 @@ impl Wanted {
                 data.diff.iter().for_each(&mut want);
             }
             EventKind::VerifyFinished(data) => {
-                data.commands.iter().for_each(|run| want(&run.output));
+                data.runs().for_each(|run| want(&run.output));
             }
             EventKind::ProposalRecorded(data) => want(&data.proposal),
             _ => {}

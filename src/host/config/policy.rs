@@ -3,7 +3,7 @@
 use super::choice::Protected;
 use super::error::{ConfigError, near};
 use super::layers::Config;
-use crate::engine::charter::{self, GateId, Limits, Policy, VerifyTerms};
+use crate::engine::charter::{self, Checkout, FailToPass, GateId, Limits, Policy, VerifyTerms};
 use crate::engine::id::{AgentName, TaskId};
 
 /// What is asked of one run and is no matter of configuration.
@@ -29,7 +29,7 @@ impl Config {
             risk: run.risk,
             verify: VerifyTerms {
                 timeout_s: verify.timeout_s.get(),
-                checkout: verify.checkout,
+                checkout: self.checkout(),
                 repeat: verify.repeat.get(),
             },
             gates_off: GateId::ALL.into_iter().filter(|gate| !gates.is_on(*gate)).collect(),
@@ -37,6 +37,16 @@ impl Config {
                 Protected::On(patterns) => patterns.clone(),
                 Protected::Off => Vec::new(),
             },
+            fail_to_pass: gates.fail_to_pass,
+        }
+    }
+
+    /// Where the base is checked out, so is the candidate: what is missing from every checkout must
+    /// not look like a test that fails without the change.
+    fn checkout(&self) -> Checkout {
+        match self.gates.fail_to_pass {
+            FailToPass::Off => self.verify.checkout,
+            FailToPass::Warn | FailToPass::Require => Checkout::Clean,
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::{Agents, Profile, Protected};
 use super::env::{self, Form};
 use super::value::{Dollars, Sandbox, Seconds, Switch, Timeout, Writable};
-use crate::engine::charter::{Checkout, GateId, Risk};
+use crate::engine::charter::{Checkout, FailToPass, GateId, Risk};
 use crate::engine::id::AgentName;
 
 /// Declares a section: its values, and a layer that may say something about each of them.
@@ -124,8 +124,10 @@ section! {
         proposal: Switch = Switch::On,
         /// The critic says exactly PASS.
         impl_critique: Switch = Switch::On,
-        /// Verify commands must fail on the base, so that vacuous ones pass nothing.
-        fail_to_pass: Switch = Switch::Off,
+        /// Whether some verify command must fail without the change: "require" it, "warn" where none
+        /// does, or "off". Unless it is off, each command runs in fresh checkouts, of the base and
+        /// of the candidate.
+        fail_to_pass: FailToPass = FailToPass::Off,
     }
 }
 
@@ -139,6 +141,8 @@ impl Gates {
             GateId::Change => self.change,
             GateId::Protected => return self.protected != Protected::Off,
             GateId::Verify => self.verify,
+            // It is asked where the policy wants it, and not switched off elsewhere.
+            GateId::FailToPass => return true,
             GateId::Proposal => self.proposal,
             GateId::ImplCritique => self.impl_critique,
         };

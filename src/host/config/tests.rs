@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rstest::rstest;
 
 use super::*;
-use crate::engine::charter::{GateId, Stage};
+use crate::engine::charter::{Checkout, FailToPass, GateId, Stage};
 use crate::engine::id::AgentName;
 
 struct Site {
@@ -85,7 +85,7 @@ repeat = 2
 [gates]
 impl_critique = "off"
 protected = ["tests/**"]
-fail_to_pass = "on"
+fail_to_pass = "warn"
 [budget]
 cost_usd = 2.5
 tokens = 1000
@@ -111,6 +111,7 @@ review = "gemini"
     assert!(!policy.commit_on_pass && policy.allow_dirty);
     assert_eq!(policy.gates_off, [GateId::ImplCritique]);
     assert_eq!(policy.protected[0].as_str(), "tests/**");
+    assert_eq!(policy.fail_to_pass, FailToPass::Warn);
     assert_eq!(config.limits().cost_usd.micros(), 2_500_000);
     assert_eq!(config.charter_roles().implement.len(), 2);
     let agent = &config.agents[&AgentName::new("my-own")];
@@ -118,6 +119,16 @@ review = "gemini"
     assert!(matches!(config.origin("agents.my-own.model"), Origin::Project { .. }));
     assert_eq!(config.origin("roles.impl_critique"), &Origin::Default);
     config.check_agents(&["codex", "claude", "gemini"]).unwrap();
+}
+
+/// What is missing from every checkout must not look like a test that fails without the change.
+#[rstest]
+#[case("off", Checkout::Worktree)]
+#[case("warn", Checkout::Clean)]
+#[case("require", Checkout::Clean)]
+fn the_candidate_is_checked_out_where_the_base_is(#[case] word: &str, #[case] want: Checkout) {
+    let config = site(&format!("[gates]\nfail_to_pass = \"{word}\"")).load().unwrap();
+    assert_eq!(config.policy(Ask::default()).verify.checkout, want);
 }
 
 #[test]
@@ -217,6 +228,10 @@ fn one_agent_for_everything_beats_every_role() {
 )]
 #[case::bad_pattern("[gates]\nprotected = [\"a[\"]", "2:13: \"a[\" is not a pattern")]
 #[case::neither_on_nor_off("[gates]\nscope = true", "2:9: expected a string")]
+#[case::fail_to_pass_is_no_switch(
+    "[gates]\nfail_to_pass = \"on\"",
+    "2:16: unknown variant `on`, expected one of `off`, `warn`, `require`"
+)]
 #[case::twice("[run]\niterations = 1\niterations = 2", "3:1: duplicate key")]
 #[case::no_toml("[run", "1:5: unclosed table, expected `]`")]
 fn a_mistake_is_refused_in_its_place(#[case] text: &str, #[case] want: &str) {

@@ -4,17 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::command_run::CommandRun;
+use super::results::Results;
 use crate::engine::event::SecretFinding;
 use crate::engine::id::RepoPath;
 use crate::engine::policy::secret_path;
 use crate::engine::secret::redact;
 use crate::engine::text::{escape, path_line};
 use crate::engine::verdict::Verdict;
-use crate::host::fence::Block;
-
-/// What is shown of a command's output. The log names the object that has all of it.
-const OUTPUT_MAX: usize = 64 << 10;
 
 /// Why a file for people cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -142,13 +138,9 @@ impl EvidenceDir {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn verify_results(
-        &self,
-        runs: &[CommandRun<'_>],
-        timeout_s: u64,
-    ) -> Result<(), EvidenceError> {
-        self.write("verify_results.md", results(runs, timeout_s).as_bytes())?;
-        self.write("verify_exit_codes.txt", exit_codes(runs, timeout_s).as_bytes())
+    pub fn verify_results(&self, results: &Results<'_>) -> Result<(), EvidenceError> {
+        self.write("verify_results.md", results.page().as_bytes())?;
+        self.write("verify_exit_codes.txt", results.exit_codes().as_bytes())
     }
 
     /// Keeps a proposal.
@@ -219,55 +211,12 @@ fn secret_lines(change: &Change<'_>) -> String {
         .collect()
 }
 
-/// `2`, or `2_run_3` where commands are repeated: the number of the command among different ones.
-fn labels(runs: &[CommandRun<'_>]) -> Vec<String> {
-    let mut commands: Vec<(&str, u32)> = Vec::new();
-    let mut labels = Vec::with_capacity(runs.len());
-    for run in runs {
-        let known = commands.iter().position(|(command, _)| *command == run.command);
-        let index = known.unwrap_or(commands.len());
-        if known.is_none() {
-            commands.push((run.command, 0));
-        }
-        commands[index].1 += 1;
-        labels.push(match commands[index].1 {
-            1 => format!("{}", index + 1),
-            count => format!("{}_run_{count}", index + 1),
-        });
-    }
-    labels
-}
-
-fn exit_codes(runs: &[CommandRun<'_>], timeout_s: u64) -> String {
-    let line = |(run, label): (&CommandRun<'_>, String)| {
-        let timeout = if run.timed_out { format!(" timeout={timeout_s}") } else { String::new() };
-        format!("command_{label}={} exit={}{timeout}\n", run.status(), run.exit_word())
-    };
-    runs.iter().zip(labels(runs)).map(line).collect()
-}
-
-fn results(runs: &[CommandRun<'_>], timeout_s: u64) -> String {
-    let mut text = format!("# Verify Results\n\nTimeout seconds: {timeout_s}\n");
-    for (run, label) in runs.iter().zip(labels(runs)) {
-        let command = Block::new("sh", run.command.as_bytes(), OUTPUT_MAX);
-        let output = Block::unless_blank("text", run.output, OUTPUT_MAX);
-        text.push_str(&format!(
-            "\n## Command {label}\n\nStatus: {}\nExit code: {}\nDuration ms: {}\n\n{}\n\nOutput:{}\n",
-            run.status(),
-            run.exit_word(),
-            run.duration_ms,
-            command.as_str(),
-            output.as_ref().map_or_else(|| " none".to_owned(), |it| format!("\n\n{}", it.as_str())),
-        ));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::host::evidence::CommandRun;
 
     fn folder() -> (tempfile::TempDir, EvidenceDir) {
         let state = tempfile::tempdir().unwrap();
@@ -345,7 +294,8 @@ mod tests {
             run("a\nb", None, true),
             run("c", None, false),
         ];
-        folder.verify_results(&runs, 300).unwrap();
+        let without = Some(&runs[1..2]);
+        folder.verify_results(&Results { runs: &runs, without, timeout_s: 300 }).unwrap();
         assert_eq!(
             read(&folder, "verify_exit_codes.txt"),
             "command_1=PASS exit=0\ncommand_1_run_2=FAIL exit=2\n\

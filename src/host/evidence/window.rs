@@ -157,7 +157,7 @@ fn outcome(outcome: &Outcome<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::charter::{Checkout, Risk, VerifyTerms};
+    use crate::engine::charter::{Checkout, FailToPass, Risk, VerifyTerms};
     use crate::engine::task::Pattern;
     use crate::engine::text::is_hidden;
 
@@ -173,6 +173,7 @@ mod tests {
             verify: VerifyTerms { timeout_s: 300, checkout: Checkout::Worktree, repeat: 1 },
             gates_off: Vec::new(),
             protected: Vec::new(),
+            fail_to_pass: FailToPass::Off,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Made-up attempts on which templates are tried before they are needed.
 
 use super::input::{Brief, ImplCritic, Implementer, PlanCritic, Prompt, Retry};
-use crate::engine::charter::{Checkout, GateId, Policy, Risk, Stage, VerifyTerms};
+use crate::engine::charter::{Checkout, FailToPass, GateId, Policy, Risk, Stage, VerifyTerms};
 use crate::engine::id::{RepoPath, TaskId};
 use crate::engine::task::{Pattern, Task};
 use crate::host::evidence::CommandRun;
@@ -97,5 +97,6 @@ fn policy(is_full: bool) -> Policy {
         verify: VerifyTerms { timeout_s: 300, checkout: Checkout::Worktree, repeat: 1 },
         gates_off: if is_full { Vec::new() } else { GateId::ALL.to_vec() },
         protected: Vec::new(),
+        fail_to_pass: FailToPass::Off,
     }
 }

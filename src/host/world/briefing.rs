@@ -8,7 +8,6 @@ use super::host_world::HostWorld;
 use crate::driver::Ask;
 use crate::engine::attempt::{Planned, Step};
 use crate::engine::id::{ObjectId, RepoPath};
-use crate::host::evidence::CommandRun;
 use crate::host::prompts::{Brief, ImplCritic, Implementer, PlanCritic, Prompt, Retry};
 
 /// How much of an artefact is read for a prompt, in bytes. Prompts show less.
@@ -132,22 +131,9 @@ impl HostWorld {
             (Some(snapshot), Some(tree)) => self.git.patch(&snapshot.base_tree, tree, 0)?.stat,
             _ => String::new(),
         };
-        let outputs: Vec<Vec<u8>> = match verified {
-            None => vec![],
-            Some(verified) => verified
-                .commands
-                .iter()
-                .map(|run| self.preview(&run.output))
-                .collect::<Result<_, _>>()?,
-        };
-        let commands: Option<Vec<CommandRun<'_>>> = verified.as_ref().map(|verified| {
-            verified
-                .commands
-                .iter()
-                .zip(&outputs)
-                .map(|(run, output)| super::record::command_run(run, output))
-                .collect()
-        });
+        let runs = verified.as_ref().map(|verified| &verified.commands[..]);
+        let outputs = self.outputs(runs.unwrap_or_default())?;
+        let commands = runs.map(|runs| super::record::command_runs(runs, &outputs));
         let allowed = ask.attempt.task.scope();
         let out_of_scope: Vec<RepoPath> =
             change.paths.iter().filter(|path| !allowed.cover(path)).cloned().collect();

@@ -117,6 +117,7 @@ impl HostWorld {
             state_changes,
             rescued,
             sandbox: Some(self.sandbox.level()),
+            base: None,
         })
     }
 }

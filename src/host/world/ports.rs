@@ -150,7 +150,7 @@ impl World for HostWorld {
         };
         let tree = change.tree.as_ref().expect("only a frozen change is verified");
         self.make_room()?;
-        let finished = match self.run_verify(ask, call, tree, snapshot.dirty).await {
+        let finished = match self.run_verify(ask, call, tree, &snapshot).await {
             Err(error) if self.was_filled(&error) => self.verify_filled(ask, call)?,
             reply => got!(reply?),
         };

@@ -12,7 +12,7 @@ use crate::engine::task::{Mark, Status};
 use crate::engine::verdict::Verdict;
 use crate::host::evidence::{
     self, Change, CommandRun, CurrentTask, Document, EvidenceDir, Outcome, PastAttempt, Proposal,
-    Window,
+    Results, Window,
 };
 use crate::host::git::{ChangeKind, Frozen, Patch, Snapshot};
 use crate::host::objects::ObjectError;
@@ -59,15 +59,19 @@ pub(super) struct Current {
     attempt: u32,
 }
 
-/// One run of a command with what it printed.
-pub(super) fn command_run<'a>(run: &'a CommandResult, output: &'a [u8]) -> CommandRun<'a> {
-    CommandRun {
+/// Runs of commands with what each of them printed.
+pub(super) fn command_runs<'a>(
+    runs: &'a [CommandResult],
+    outputs: &'a [Vec<u8>],
+) -> Vec<CommandRun<'a>> {
+    let both = |(run, output): (&'a CommandResult, &'a Vec<u8>)| CommandRun {
         command: &run.command,
         exit_code: run.exit_code,
         timed_out: run.timed_out,
         duration_ms: run.duration_ms,
         output,
-    }
+    };
+    runs.iter().zip(outputs).map(both).collect()
 }
 
 /// Adds what the critic will not see because it looks secret between the lines around it, where
@@ -218,16 +222,20 @@ impl HostWorld {
         ask: Ask<'_>,
         finished: &VerifyFinished,
     ) -> Result<(), WorldError> {
-        let read = |run: &CommandResult| self.preview(&run.output);
-        let outputs: Vec<Vec<u8>> = finished.commands.iter().map(read).collect::<Result<_, _>>()?;
-        let runs: Vec<CommandRun<'_>> = finished
-            .commands
-            .iter()
-            .zip(&outputs)
-            .map(|(run, output)| command_run(run, output))
-            .collect();
-        let timeout_s = ask.charter.policy.verify.timeout_s;
-        Ok(self.evidence_dir()?.verify_results(&runs, timeout_s)?)
+        let base = finished.base.as_ref().map(|base| &base.commands[..]);
+        let outputs = self.outputs(&finished.commands)?;
+        let outputs_without = self.outputs(base.unwrap_or_default())?;
+        let without = base.map(|base| command_runs(base, &outputs_without));
+        Ok(self.evidence_dir()?.verify_results(&Results {
+            runs: &command_runs(&finished.commands, &outputs),
+            without: without.as_deref(),
+            timeout_s: ask.charter.policy.verify.timeout_s,
+        })?)
+    }
+
+    /// What each of them printed, in bounded memory.
+    pub(super) fn outputs(&self, runs: &[CommandResult]) -> Result<Vec<Vec<u8>>, WorldError> {
+        runs.iter().map(|run| self.preview(&run.output)).collect()
     }
 
     pub(super) fn record_proposal(

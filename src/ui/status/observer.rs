@@ -63,7 +63,7 @@ impl Observer {
             EventKind::ImplementFinished(data) => self.add(data.usage, data.duration_ms),
             EventKind::ImplCritiqueFinished(data) => self.add(data.usage, data.duration_ms),
             EventKind::VerifyFinished(data) => {
-                let duration_ms = data.commands.iter().map(|run| run.duration_ms).sum();
+                let duration_ms = data.duration_ms();
                 self.used.wait(duration_ms);
                 self.used_in_all.wait(duration_ms);
             }

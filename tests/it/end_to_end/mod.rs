@@ -3,6 +3,7 @@
 mod agents;
 mod between_runs;
 mod dirty;
+mod fail_to_pass;
 mod full_disk;
 mod gates;
 mod hostile;
