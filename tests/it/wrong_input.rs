@@ -127,6 +127,16 @@ fn redacted(project: &Project, text: &str) -> String {
     prepared(|it| it.write(".looper/config.toml", "[agents.mine]\nmodel = \"x\"\n[roles]\nplan = \"mine\"\n")),
     "run", 3
 )]
+#[case::an_agent_would_judge_its_own_work(
+    prepared(|it| it.env("LOOPER_ROLES_INDEPENDENT", "agent")), "run", 3
+)]
+#[case::two_agents_are_of_one_vendor(
+    prepared(|it| {
+        it.config("[agents.second]\ncommand = [\"/elsewhere/fake-agent\"]");
+        it.env("LOOPER_ROLES_PLAN_CRITIQUE", "second");
+        it.env("LOOPER_ROLES_INDEPENDENT", "vendor");
+    }), "run", 3
+)]
 #[case::the_program_is_not_found(
     config("[agents.codex]\ncommand = [\"no-such-agent\"]"),
     "run --agent codex",

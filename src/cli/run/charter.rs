@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{HostDriver, known_task};
+use super::{HostDriver, independence, known_task};
 use crate::backlog::Backlog;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
@@ -43,7 +43,7 @@ const DIRTY_LISTED_MAX: usize = 10;
 /// What the configuration asks for has to be possible.
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     config.check_agents(&PRESETS)?;
-    Ok(())
+    independence::check(config)
 }
 
 /// Draws the charter up, and refuses what must not be begun.

@@ -3,6 +3,7 @@
 mod banner;
 pub(super) mod charter;
 pub(super) mod contain;
+mod independence;
 mod news;
 mod open;
 mod settings;

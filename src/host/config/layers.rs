@@ -174,7 +174,8 @@ impl Config {
         }
         if let Some(agent) = &flags.agent {
             let all = Agents::only(agent.clone());
-            let Roles { plan, plan_critique, implement, impl_critique, review } = &mut self.roles;
+            let Roles { plan, plan_critique, implement, impl_critique, review, independent: _ } =
+                &mut self.roles;
             for role in [plan, plan_critique, implement, impl_critique, review] {
                 *role = all.clone();
             }

@@ -21,7 +21,7 @@ pub use origin::Origin;
 pub use policy::Ask;
 pub use schema::schema;
 pub use section::{Budget, Gates, Roles, Run, Verify};
-pub use value::{Dollars, Output, Sandbox, Seconds, Switch, Timeout, Writable};
+pub use value::{Dollars, Independence, Output, Sandbox, Seconds, Switch, Timeout, Writable};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{Agents, Profile, Protected};
 use super::env::{self, Form};
-use super::value::{Dollars, Sandbox, Seconds, Switch, Timeout, Writable};
+use super::value::{Dollars, Independence, Sandbox, Seconds, Switch, Timeout, Writable};
 use crate::engine::charter::{Checkout, FailToPass, GateId, Risk};
 use crate::engine::id::AgentName;
 
@@ -182,5 +182,8 @@ section! {
         impl_critique: Agents = default_agent(),
         /// Reviews the whole run.
         review: Agents = default_agent(),
+        /// Who may judge whose work, in every attempt: "off": anybody; "agent": another agent than
+        /// made it; "vendor": another vendor's, by the format it speaks, or else by its program.
+        independent: Independence = Independence::Off,
     }
 }

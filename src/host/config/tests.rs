@@ -102,6 +102,7 @@ idle_s = 0
 plan = "codex"
 implement = ["claude", "my-own"]
 review = "gemini"
+independent = "vendor"
 "#,
     );
     let config = site.load().unwrap();
@@ -112,6 +113,7 @@ review = "gemini"
     assert_eq!(policy.gates_off, [GateId::ImplCritique]);
     assert_eq!(policy.protected[0].as_str(), "tests/**");
     assert_eq!(policy.fail_to_pass, FailToPass::Warn);
+    assert_eq!(config.roles.independent, Independence::Vendor);
     assert_eq!(config.limits().cost_usd.micros(), 2_500_000);
     assert_eq!(config.charter_roles().implement.len(), 2);
     let agent = &config.agents[&AgentName::new("my-own")];
@@ -153,7 +155,8 @@ fn one_agent_for_everything_beats_every_role() {
     assert_eq!(value(&site.load().unwrap(), "roles.review"), r#"["claude","codex"]"#);
     site.flags.agent = Some(AgentName::new("opencode"));
     let config = site.load().unwrap();
-    for setting in config.settings().iter().filter(|setting| setting.key.starts_with("roles.")) {
+    let is_role = |key: &str| key.starts_with("roles.") && key != "roles.independent";
+    for setting in config.settings().iter().filter(|setting| is_role(&setting.key)) {
         assert_eq!(setting.value, "opencode");
         assert_eq!(setting.origin.to_string(), "--agent");
     }

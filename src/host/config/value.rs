@@ -30,6 +30,18 @@ pub enum Sandbox {
     Off,
 }
 
+/// How far a critic must be from whoever made what it judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Independence {
+    /// It may be the same agent.
+    Off,
+    /// It is another agent.
+    Agent,
+    /// It is of another vendor.
+    Vendor,
+}
+
 /// Stands for the caches of the usual tools.
 const CACHES: &str = "caches";
 
