@@ -44,7 +44,7 @@ pub enum Outcome {
     Pass,
     /// The gates refused it.
     Fail,
-    /// The critic of the change asked for a person.
+    /// A person is asked for: by the critic of the change, or by a gate that no attempt can pass.
     Blocked,
     /// A critic asked for another backlog.
     Proposal,
@@ -143,7 +143,7 @@ impl Story {
     fn objections(&self) -> Vec<GateId> {
         let Some((_, judged)) = &self.judged else { return vec![] };
         let has_looked = |gate: GateId| match gate {
-            GateId::Verify => self.is_verified,
+            GateId::Verify | GateId::FailToPass => self.is_verified,
             GateId::ImplCritique => self.is_criticised,
             _ => true,
         };
