@@ -220,8 +220,20 @@ fn what_a_critic_wrote_is_neither_command_nor_dependency_nor_count() {
     let parsed = Backlog::parse(text);
     assert_eq!(codes(&parsed), Vec::<&str>::new());
     let [entry] = parsed.backlog.entries.as_slice() else { panic!("one task") };
-    assert_eq!(entry.task.verify, ["true"]);
+    assert_eq!(entry.task.verify, ["make check"]);
     assert_eq!((entry.task.depends.len(), entry.mark.fail_count), (0, 5));
+}
+
+#[test]
+fn verify_commands_that_cannot_fail_are_warned_of_and_accepted() {
+    let parsed = Backlog::parse(include_str!("../../fixtures/backlogs/good/cannot_fail.md"));
+    assert!(!parsed.is_refused());
+    let told = parsed.complaints.iter().map(|it| (it.code, it.message.as_str()));
+    let one = ("cannot-fail", "this verify command cannot fail");
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [one, one, ("cannot-fail", "no verify command of task 2 can fail")]
+    );
 }
 
 fn long(tasks: usize) -> String {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::complaint::{Complaint, Complaints};
 use super::model::{Backlog, Entry};
 use crate::engine::id::TaskId;
+use crate::engine::policy;
 use crate::engine::task::{Pattern, Status};
 
 /// Paths are shorter everywhere, and a longer glob could take long to match.
@@ -43,6 +44,7 @@ pub(super) fn check(backlog: &Backlog, complaints: &mut Complaints) {
         files(entry, complaints);
         depends(backlog, &index, entry, complaints);
         size(entry, complaints);
+        verify(entry, complaints);
         if entry.mark.status != Status::Done && backlog.completed.contains(&entry.task.id) {
             complaints.push(
                 Complaint::warning(
@@ -65,6 +67,30 @@ fn size(entry: &Entry, complaints: &mut Complaints) {
             Complaint::warning("size", span.clone(), "size is neither `Small` nor `Medium`")
                 .label("too large for one attempt?")
                 .help("split the task, or call it `Small` or `Medium`"),
+        );
+    }
+}
+
+/// What is certain to pass says nothing about the work.
+fn verify(entry: &Entry, complaints: &mut Complaints) {
+    let commands = entry.task.verify.iter().zip(&entry.place.verify);
+    let vacuous: Vec<_> = commands
+        .filter_map(|(command, span)| Some((policy::cannot_fail(command)?, span.clone())))
+        .collect();
+    let is_all = vacuous.len() == entry.task.verify.len();
+    for (index, (why, span)) in vacuous.into_iter().enumerate() {
+        let complaint = if !is_all {
+            Complaint::warning("cannot-fail", span, "this verify command cannot fail")
+        } else if index == 0 {
+            let message = format!("no verify command of task {} can fail", entry.task.id);
+            Complaint::warning("cannot-fail", span, message)
+        } else {
+            continue;
+        };
+        complaints.push(
+            complaint
+                .label(why)
+                .help("let it exit with another code than 0 until the task is done"),
         );
     }
 }

@@ -285,7 +285,7 @@ impl Walk {
 }
 
 /// The words after those that only open or close a compound command.
-fn without_reserved(words: &[Word]) -> &[Word] {
+pub(super) fn without_reserved(words: &[Word]) -> &[Word] {
     const OPENING: [&str; 10] =
         ["!", "{", "if", "then", "elif", "else", "do", "while", "until", "coproc"];
     let reserved = |word: &Word| match &word.0[..] {

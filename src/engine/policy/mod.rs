@@ -1,6 +1,7 @@
-//! What a verify command must not do, what a path must not be called, and which files a command
-//! names.
+//! What a verify command must not do, which one cannot fail, what a path must not be called, and
+//! which files a command names.
 
+mod cannot_fail;
 mod denied;
 mod names;
 mod place;
@@ -12,8 +13,11 @@ mod words;
 mod wrapper;
 
 #[cfg(test)]
+mod cannot_fail_tests;
+#[cfg(test)]
 mod tests;
 
+pub use cannot_fail::cannot_fail;
 pub use denied::{Denial, denied};
 pub use names::{files_named_by, tests_named_by};
 pub use secret_path::secret_path;

@@ -3,7 +3,7 @@
 //! It expands nothing and never fails: what a shell would refuse runs nothing, so any reading of it
 //! will do.
 
-use super::script::{Body, Command, Known, Part, Redirect, Script, Word};
+use super::script::{Body, Command, Joint, Known, Part, Redirect, Script, Word};
 
 /// How deep subshells and substitutions may nest. People write two levels.
 pub(super) const DEPTH_MAX: u8 = 16;
@@ -61,11 +61,20 @@ impl Draft {
         }
     }
 
-    fn end_pipeline(&mut self) {
+    /// `false`: there was none.
+    fn end_pipeline(&mut self, joint: Joint) -> bool {
         self.end_command();
-        if !self.pipeline.is_empty() {
-            self.script.pipelines.push(std::mem::take(&mut self.pipeline));
+        if self.pipeline.is_empty() {
+            return false;
         }
+        self.script.pipelines.push(std::mem::take(&mut self.pipeline));
+        self.script.joints.push(joint);
+        true
+    }
+
+    fn join(&mut self, joint: Joint) {
+        let is_joined = self.end_pipeline(joint);
+        self.script.is_disjointed |= !is_joined;
     }
 }
 
@@ -106,7 +115,7 @@ impl<'a> Reader<'a> {
                 ' ' | '\t' | '\r' => self.at += 1,
                 '\n' => {
                     self.at = self.resume.take().unwrap_or(self.at + 1);
-                    draft.end_pipeline();
+                    draft.end_pipeline(Joint::Then);
                 }
                 '#' => self.at += self.rest().find('\n').unwrap_or(self.rest().len()),
                 ')' if ends == Ends::AtABracket => {
@@ -122,8 +131,15 @@ impl<'a> Reader<'a> {
                     draft.end_command();
                 }
                 ';' | '&' | '|' | ')' => {
-                    self.at += if self.starts("||") { 2 } else { 1 };
-                    draft.end_pipeline();
+                    let (joint, length) = match char {
+                        '|' => (Joint::Or, 2),
+                        '&' if self.starts("&&") => (Joint::And, 2),
+                        '&' => (Joint::Apart, 1),
+                        _ => (Joint::Then, 1),
+                    };
+                    self.at += length;
+                    draft.join(joint);
+                    draft.script.is_disjointed |= char == ')';
                 }
                 '(' => self.bracket(&mut draft),
                 '<' | '>' if !self.starts("<(") && !self.starts(">(") => self.redirect(&mut draft),
@@ -136,7 +152,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        draft.end_pipeline();
+        draft.end_pipeline(Joint::Then);
         draft.script
     }
 

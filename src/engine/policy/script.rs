@@ -7,10 +7,27 @@ use std::collections::BTreeMap;
 pub(super) struct Script {
     /// What pipes connect.
     pub(super) pipelines: Vec<Vec<Command>>,
+    /// What stands behind each of them.
+    pub(super) joints: Vec<Joint>,
+    /// Whether something joins what is not there.
+    pub(super) is_disjointed: bool,
     /// Names of functions it defines.
     pub(super) functions: Vec<String>,
     /// Whether something in it is nested deeper than is read.
     pub(super) is_too_deep: bool,
+}
+
+/// What stands between two pipelines, or behind the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joint {
+    /// `;`, the end of a line, or the end of everything.
+    Then,
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+    /// `&`
+    Apart,
 }
 
 /// One element of a pipeline.
