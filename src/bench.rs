@@ -3,6 +3,7 @@
 //! Each runs in a project of its own against the real program. What counts is read from the log it
 //! leaves and from git; `docs/trust.md` says what the figures mean.
 
+pub mod accepted;
 pub mod believer;
 pub mod finding;
 mod library;
@@ -10,6 +11,7 @@ mod oracle;
 mod place;
 pub mod rate;
 pub mod report;
+pub mod reverify;
 pub mod scenario;
 mod script;
 pub mod trial;

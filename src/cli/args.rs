@@ -255,6 +255,9 @@ pub struct ReplayArgs {
     /// Check every object that the log names too.
     #[arg(long)]
     pub objects: bool,
+    /// Check each PASS again: its tree in a clean checkout, its verify commands run for real.
+    #[arg(long)]
+    pub reverify: bool,
 }
 
 /// Arguments of `bench`.

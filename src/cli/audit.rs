@@ -22,6 +22,7 @@ use crate::ui::story::short;
 pub(super) struct Questions {
     pub(super) commits: bool,
     pub(super) objects: bool,
+    pub(super) reverify: bool,
 }
 
 /// What is gathered while a log is read, to be compared afterwards.

@@ -9,8 +9,11 @@ use super::args::{Format, ReplayArgs};
 use super::audit::{self, Before, Gathered, Questions};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::reverify;
 use super::site::{Site, anchor, fold_proved, local};
 use super::{print, tell};
+use crate::bench::accepted::Accounts;
+use crate::bench::reverify::Reverified;
 use crate::engine::at::At;
 use crate::engine::event::{By, EndReason, Event, EventKind};
 use crate::engine::id::{RunId, Seq};
@@ -26,7 +29,8 @@ use crate::ui::sanitize::clean_line;
 /// # Errors
 /// There is no such log, it is damaged, or it does not replay.
 pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let asked = Questions { commits: args.check_git, objects: args.objects };
+    let asked =
+        Questions { commits: args.check_git, objects: args.objects, reverify: args.reverify };
     let (path, layout) = find(site, args, asked)?;
     let mut reader = Reader::open(&path)?;
     let mut opened = layout.as_ref().map(|layout| Git::open(layout.project(), &[]));
@@ -46,9 +50,11 @@ pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let mut tally = Tally::default();
     let mut gathered = Gathered::default();
+    let mut accounts = Accounts::default();
     let folded = fold_proved(State::default(), &mut reader, |event, _, proof| {
         tally.count(event);
         gathered.note(event, proof);
+        accounts.note(event);
     });
     let mut end = End { failure: folded.err(), torn: reader.torn(), ..End::default() };
     if let Some(torn) = end.torn.filter(|_| end.failure.is_none()) {
@@ -59,8 +65,11 @@ pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
     }
     if end.failure.is_none() {
         end.git = before.map(|before| before.compare(&gathered.ledger)).transpose()?;
-        let layout = layout.filter(|_| asked.objects);
-        end.objects = layout.map(|layout| audit::objects(&layout, &gathered.wanted)).transpose()?;
+        let objects = layout.as_ref().filter(|_| asked.objects);
+        end.objects = objects.map(|layout| audit::objects(layout, &gathered.wanted)).transpose()?;
+        let again = layout.filter(|_| asked.reverify);
+        let again = again.map(|layout| reverify::all(site, &layout, &accounts.accepted));
+        end.reverified = again.transpose()?;
     }
     match site.global.format {
         Format::Json => print(&format!("{}\n", as_json(&path, &tally, &end)))?,
@@ -68,7 +77,8 @@ pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let contradiction = end.git.as_ref().and_then(|report| audit::contradiction(&path, report));
     let damage = end.objects.as_ref().and_then(audit::damage);
-    match end.failure.or(contradiction).or(damage) {
+    let disagreement = end.reverified.as_deref().and_then(reverify::disagreement);
+    match end.failure.or(contradiction).or(damage).or(disagreement) {
         Some(failure) => Err(failure),
         None => Ok(Exit::Ok),
     }
@@ -81,6 +91,7 @@ struct End {
     torn: Option<Torn>,
     git: Option<Report>,
     objects: Option<ObjectsReport>,
+    reverified: Option<Vec<Reverified>>,
 }
 
 /// The log, and the project it belongs to. Only the project's own log is compared with what the
@@ -108,7 +119,7 @@ fn find(
         matches!((own, named), (Ok(own), Ok(named)) if own == named)
     };
     // Asked to compare, any log is compared with the project around: a copy, or a backup.
-    if asked.commits || asked.objects {
+    if asked.commits || asked.objects || asked.reverify {
         return Ok((path, Some(site.layout()?)));
     }
     let layout = site.layout().ok().filter(is_own);
@@ -221,6 +232,7 @@ fn as_text(tally: &Tally, end: &End) -> String {
     }
     text.extend(end.git.as_ref().map(audit::report_text));
     text.extend(end.objects.as_ref().map(audit::objects_text));
+    text.extend(end.reverified.as_deref().map(reverify::text));
     text
 }
 
@@ -239,5 +251,6 @@ fn as_json(path: &Path, tally: &Tally, end: &End) -> serde_json::Value {
         "first_bad_seq": bad,
         "git": end.git,
         "objects": end.objects,
+        "reverify": end.reverified,
     })
 }

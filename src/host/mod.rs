@@ -15,6 +15,7 @@ mod owner;
 pub mod paths;
 pub mod process;
 pub mod prompts;
+pub mod recheck;
 pub mod reserve;
 pub mod sandbox;
 pub(crate) mod stamp;

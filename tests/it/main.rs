@@ -13,6 +13,7 @@ mod end_to_end;
 mod faults;
 mod host;
 mod integrity;
+mod later;
 mod loopdex;
 mod machine;
 mod mem_log;

@@ -63,6 +63,7 @@ mod tree;
 mod wildmatch;
 mod worktree;
 
+pub use checkout::Absent;
 pub use diff::{Added, Patch};
 pub use dirty::Dirt;
 pub use error::{Blame, GitError, LibraryError, Refusal};

@@ -1,0 +1,3 @@
+//! What shows later whether a PASS deserved it: run again, looked at again, broken on purpose.
+
+mod reverify;
