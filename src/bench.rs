@@ -6,6 +6,7 @@
 pub mod accepted;
 pub mod believer;
 pub mod finding;
+pub mod later;
 mod library;
 mod oracle;
 mod place;

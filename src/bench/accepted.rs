@@ -28,8 +28,8 @@ pub struct Accepted {
     pub commit: Option<CommitId>,
     /// What the commit says about the log.
     pub claims: Vec<Trailers>,
-    /// Every path that was changed.
-    pub paths: Vec<RepoPath>,
+    /// Every path that was changed; nothing where the log does not name all of them.
+    pub paths: Option<Vec<RepoPath>>,
     /// The verify commands, in order.
     pub commands: Vec<String>,
     /// How they ran.
@@ -168,7 +168,7 @@ impl Accounts {
             tree,
             commit,
             claims: claims.unwrap_or_default(),
-            paths: open.paths.clone().unwrap_or_default(),
+            paths: open.paths.clone(),
             commands: open.commands.clone(),
             terms: self.terms.unwrap_or(UNKNOWN),
             verified: open.verified,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finding::Finding;
+use super::later::{Followed, Later};
 use super::rate::Rate;
 use crate::engine::charter::GateId;
 use crate::engine::event::ScenarioKind;
@@ -15,6 +16,12 @@ pub struct Report {
     pub scenarios: Vec<Row>,
     /// All of them together.
     pub totals: Totals,
+    /// Commits of real runs, which no oracle has judged. Only logs have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<Followed>,
+    /// What later facts say about them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub later: Option<Later>,
 }
 
 /// One scenario.
@@ -84,11 +91,20 @@ impl Report {
             gates: GateId::ALL.into_iter().map(caught).collect(),
             before_gates: count(unseen),
         };
-        Self { scenarios, totals }
+        Self { scenarios, totals, commits: vec![], later: None }
     }
 
-    /// Whether nothing bad was committed and nothing good was refused.
+    /// Adds what became of the commits of real runs.
+    #[must_use]
+    pub fn with_commits(mut self, commits: Vec<Followed>) -> Self {
+        self.later = (!commits.is_empty()).then(|| Later::of(&commits));
+        self.commits = commits;
+        self
+    }
+
+    /// Whether nothing bad was committed and nothing good was refused, as far as anybody knows.
     pub fn is_clean(&self) -> bool {
-        self.totals.false_pass.count == 0 && self.totals.false_block.count == 0
+        let contradicted = self.later.as_ref().map_or(0, |later| later.contradicted.count);
+        self.totals.false_pass.count == 0 && self.totals.false_block.count == 0 && contradicted == 0
     }
 }

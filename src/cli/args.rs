@@ -284,9 +284,13 @@ pub struct BenchArgs {
     /// Leave everything in this directory, which must not exist yet.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// Read what became of scenarios from logs instead of running them.
+    /// Read logs instead of running scenarios: what became of scenarios, and what later facts say
+    /// about the commits of real runs.
     #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with_all = ["names", "scenarios", "list", "off", "believer", "keep"])]
     pub from_log: Vec<PathBuf>,
+    /// With --from-log: run the verify commands of every commit again, each in a clean checkout.
+    #[arg(long, requires = "from_log")]
+    pub reverify: bool,
 }
 
 /// A gate, by its name.

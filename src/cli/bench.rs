@@ -1,12 +1,13 @@
 //! `looper bench`: how much of what is committed is bad, by scenarios that try.
 
+mod from_log;
 mod table;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +22,6 @@ use super::signals::Signals;
 use super::site::Site;
 use super::{anew, print, tell};
 use crate::bench::believer::{self, Believed};
-use crate::bench::finding::Finding;
 use crate::bench::report::{Report, Row};
 use crate::bench::scenario::Scenario;
 use crate::bench::trial::{self, Terms, TrialError};
@@ -33,7 +33,7 @@ use crate::bench::{embedded, read_dir};
 /// There is no such scenario, or one of them says nothing.
 pub(super) fn bench(site: &Site, args: &BenchArgs) -> Result<Exit, Failure> {
     if !args.from_log.is_empty() {
-        return from_logs(site, &args.from_log);
+        return from_log::from_logs(site, args);
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(Exit::Machine, &error))?;
     let environment = anew::environment(site, &program)?;
@@ -177,25 +177,6 @@ fn silent(name: &str, error: &TrialError) -> Failure {
         .help("--keep DIR leaves its project there to be looked at")
 }
 
-fn from_logs(site: &Site, logs: &[PathBuf]) -> Result<Exit, Failure> {
-    let mut rows = Vec::new();
-    for log in logs {
-        let path = site.cwd.join(log);
-        if !path.exists() {
-            return Err(Failure::new(Exit::Usage, format!("{} does not exist", path.display()))
-                .help("name the events.jsonl of a run"));
-        }
-        let found: Vec<Finding> = trial::findings(&path).map_err(|error| {
-            Failure::of(Exit::BadLog, &error)
-                .because(format!("{} says nothing", path.display()))
-                .help("`looper replay` shows where it goes wrong")
-        })?;
-        rows.extend(found.into_iter().map(|finding| Row { finding, duration_ms: None }));
-    }
-    rows.sort_by(|one, other| one.finding.name.cmp(&other.finding.name));
-    tell_report(site, &Report::new(rows))
-}
-
 fn tell_report(site: &Site, report: &Report) -> Result<Exit, Failure> {
     match site.global.format {
         Format::Json => {
@@ -203,7 +184,11 @@ fn tell_report(site: &Site, report: &Report) -> Result<Exit, Failure> {
             let json = json.map_err(|error| Failure::of(Exit::Bug, &error))?;
             print(&format!("{json}\n"))?;
         }
-        Format::Text => drop(print(&table::report(report))?),
+        Format::Text => {
+            let is_bare = report.scenarios.is_empty() && !report.commits.is_empty();
+            let scenarios = if is_bare { String::new() } else { table::report(report) };
+            print(&format!("{scenarios}{}", from_log::text(report)))?;
+        }
     }
     Ok(if report.is_clean() { Exit::Ok } else { Exit::PersonNeeded })
 }

@@ -82,7 +82,7 @@ pub(super) fn idle(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -> Ve
     idle.map(|(name, _)| name.as_str()).collect()
 }
 
-fn plain(head: &[&str]) -> Table {
+pub(super) fn plain(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(head.iter().copied());

@@ -17,7 +17,7 @@
 //! | `freeze` | the candidate |
 //! | `rollback`, `restore`, `disk` | the way back |
 //! | `publish`, `recover` | the commit, and what a crash leaves of it |
-//! | `diff`, `checkout`, `init`, `history` | showing trees, writing them elsewhere, beginning, looking back |
+//! | `diff`, `checkout`, `init`, `history`, `chronicle` | showing trees, writing them elsewhere, beginning, looking back |
 //!
 //! An attempt calls `snapshot`, then after every child process `touched`, then `freeze`,
 //! `clean_to` after verify and critic, and in the end `prepare_commit` and `publish`, or
@@ -25,6 +25,7 @@
 //! before.
 
 mod checkout;
+mod chronicle;
 mod content;
 mod diff;
 mod dirty;
@@ -64,6 +65,7 @@ mod wildmatch;
 mod worktree;
 
 pub use checkout::Absent;
+pub use chronicle::{Chronicle, Delta, Told};
 pub use diff::{Added, Patch};
 pub use dirty::Dirt;
 pub use error::{Blame, GitError, LibraryError, Refusal};

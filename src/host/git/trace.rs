@@ -160,6 +160,11 @@ impl Git {
     }
 
     fn trace(&self, oid: Oid) -> Result<Option<Trace>, GitError> {
+        Ok(self.told(oid)?.map(|(trace, _)| trace))
+    }
+
+    /// One commit with its message.
+    pub(super) fn told(&self, oid: Oid) -> Result<Option<(Trace, String)>, GitError> {
         let Some((kind, size)) = super::error::absent(self.repo.header(oid))? else {
             return Ok(None);
         };
@@ -174,12 +179,13 @@ impl Git {
             header.lines().filter_map(move |line| Oid::from_hex(line.strip_prefix(prefix)?))
         };
         let tree = named("tree ").next().ok_or_else(damaged)?;
-        Ok(Some(Trace {
+        let trace = Trace {
             commit: oid.commit(),
             tree: TreeId::new(tree.to_string()),
             parents: named("parent ").map(Oid::commit).collect(),
             trailers: trailers(message),
-        }))
+        };
+        Ok(Some((trace, message.to_owned())))
     }
 
     /// Where these commits came from, as far as reflogs and remote-tracking branches tell. Git
