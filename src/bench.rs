@@ -8,6 +8,8 @@ pub mod believer;
 pub mod finding;
 pub mod later;
 mod library;
+pub mod mutate;
+pub mod mutation;
 mod oracle;
 mod place;
 pub mod rate;

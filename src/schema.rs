@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
+use crate::bench::mutation::Mutation;
 use crate::bench::report::Report;
 use crate::engine::event::{EventKind, FORMAT};
 use crate::host::config;
@@ -37,6 +38,11 @@ pub const FORMATS: &[Format] = &[
     Format { name: "event-v1", about: "one line of events.jsonl", make: event_line },
     Format { name: "config-v1", about: "config.toml, as JSON", make: config::schema },
     Format { name: "bench-v1", about: "what `looper bench --format json` prints", make: bench },
+    Format {
+        name: "mutation-v1",
+        about: "what `looper bench --mutate LOG --format json` prints",
+        make: mutation,
+    },
     Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
 ];
 
@@ -46,6 +52,10 @@ fn status() -> Schema {
 
 fn bench() -> Schema {
     printed::<Report>("How much of what is committed is bad")
+}
+
+fn mutation() -> Schema {
+    printed::<Mutation>("Which small faults verify commands notice")
 }
 
 fn printed<T: JsonSchema>(title: &str) -> Schema {

@@ -291,6 +291,16 @@ pub struct BenchArgs {
     /// With --from-log: run the verify commands of every commit again, each in a clean checkout.
     #[arg(long, requires = "from_log")]
     pub reverify: bool,
+    /// Put small faults into everything that this log has committed, and see which of them the
+    /// verify commands notice.
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["names", "scenarios", "list", "off", "believer", "keep", "from_log"])]
+    pub mutate: Option<PathBuf>,
+    /// With --mutate: what the choice of faults depends on [default: 0].
+    #[arg(long, value_name = "N", requires = "mutate")]
+    pub seed: Option<u64>,
+    /// With --mutate: how many faults are tried in each task [default: 10].
+    #[arg(long, value_name = "N", requires = "mutate")]
+    pub mutants: Option<NonZero<usize>>,
 }
 
 /// A gate, by its name.

@@ -1,6 +1,7 @@
 //! `looper bench`: how much of what is committed is bad, by scenarios that try.
 
 mod from_log;
+mod mutate;
 mod table;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ use crate::bench::{embedded, read_dir};
 pub(super) fn bench(site: &Site, args: &BenchArgs) -> Result<Exit, Failure> {
     if !args.from_log.is_empty() {
         return from_log::from_logs(site, args);
+    }
+    if let Some(log) = &args.mutate {
+        return mutate::mutate(site, args, log);
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(Exit::Machine, &error))?;
     let environment = anew::environment(site, &program)?;

@@ -1,6 +1,6 @@
 //! Shows people and critics what differs between two trees, within bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::error::GitError;
@@ -188,6 +188,46 @@ impl Git {
         Ok(())
     }
 
+    /// The lines, from one, that each file has in the second tree and not in the first. Files that
+    /// are not text, and links, have none.
+    ///
+    /// # Errors
+    /// A tree is missing or damaged.
+    pub fn gained_lines(
+        &self,
+        old: &TreeId,
+        new: &TreeId,
+    ) -> Result<BTreeMap<RepoPath, BTreeSet<usize>>, GitError> {
+        let (old, new) = (Oid::parse(old.as_str())?, Oid::parse(new.as_str())?);
+        let mut gained: BTreeMap<RepoPath, BTreeSet<usize>> = BTreeMap::new();
+        let mut line = 0;
+        self.repo.diff(old, new, |path, origin, content| {
+            match origin {
+                'H' => line = first_line(content).unwrap_or(0),
+                '+' if line > 0 => {
+                    if let Ok(path) = RepoPath::new(path) {
+                        gained.entry(path).or_default().insert(line);
+                    }
+                    line += 1;
+                }
+                ' ' => line += 1,
+                _ => {}
+            }
+            true
+        })?;
+        let is_file = |path: &RepoPath| {
+            let entry = tree::find(&self.repo, new, path.as_bytes())?;
+            Ok::<_, GitError>(entry.is_some_and(|it| matches!(it.mode, mode::FILE | mode::EXEC)))
+        };
+        let mut files = BTreeMap::new();
+        for (path, lines) in gained {
+            if is_file(&path)? {
+                files.insert(path, lines);
+            }
+        }
+        Ok(files)
+    }
+
     /// The content of a file or link in a tree, cut to `bytes_max` bytes; nothing if the tree does
     /// not have it.
     ///
@@ -234,6 +274,14 @@ impl Git {
     pub fn tree_of(&self, commit: &CommitId) -> Result<TreeId, GitError> {
         Ok(self.repo.tree_of(Oid::parse(commit.as_str())?)?.tree())
     }
+}
+
+/// Where a hunk begins in the second file: `@@ -1,2 +3,4 @@`.
+fn first_line(header: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(header.get(..header.len().min(60))?).ok()?;
+    let after = text.strip_prefix("@@ -")?.split_once(" +")?.1;
+    let end = after.find(|char: char| !char.is_ascii_digit())?;
+    after[..end].parse().ok()
 }
 
 fn stat(counts: &BTreeMap<Vec<u8>, Counts>) -> String {

@@ -1,4 +1,5 @@
 //! What shows later whether a PASS deserved it: run again, looked at again, broken on purpose.
 
 mod facts;
+mod mutate;
 mod reverify;
