@@ -63,7 +63,7 @@ impl KeyBlocks {
             self.removed = KeyBlock::Outside;
             return self.now.line(line);
         }
-        let Some((mark, rest)) = line.split_first() else { return None };
+        let (mark, rest) = line.split_first()?;
         let part = match mark {
             b'-' => self.removed.line(rest),
             b'+' => self.now.line(rest),
