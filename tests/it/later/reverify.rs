@@ -112,6 +112,22 @@ fn what_was_not_verified_cannot_tell() {
     assert!(found[0]["reason"].as_str().unwrap().contains("the gate was off"), "{found:?}");
 }
 
+/// What agents wrote is run here, so it is held as in a run: the project is not its to write.
+#[test]
+fn commands_do_not_reach_the_project() {
+    let mut project = Project::new();
+    let outside = project.path("src/stolen").display().to_string();
+    project.backlog(&[task("1").verify(&[&format!("test -d .git || touch {outside}")])]);
+    project.script(&[implementer([write("src/1.txt", "one\n")])]);
+    project.run(&[]).exits(0);
+    project.env("LOOPER_RUN_SANDBOX", "required");
+    let ran = project.looper(&["replay", "--reverify"]);
+    assert!(!project.has("src/stolen"), "{ran}");
+    // Without bubblewrap it is refused; with it, the command fails.
+    assert!(matches!(ran.status.code(), Some(3 | 4)), "{ran}");
+    project.check();
+}
+
 #[test]
 fn a_signal_ends_it_and_nothing_stays() {
     let project =
