@@ -78,23 +78,32 @@ fn scan_narrow(text: &[u8]) -> Vec<Hit> {
 }
 
 /// Finds what redacting the patch of a file would take out of the lines that it adds: what nobody is
-/// shown, nobody has judged. `line` counts the lines of the patch.
+/// shown, nobody has judged. Lines count as in the file that comes out of it.
 pub fn scan_patch(patch: &[u8]) -> Vec<Hit> {
-    let mut hits: Vec<Hit> = Vec::new();
-    let (mut line, mut at) = (1, 0);
-    for Part { span, rule, .. } in parts(patch, &mut KeyBlocks::default()) {
-        line += patch[at..span.start].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
-        at = span.start;
-        let before = patch[..span.start].iter().rposition(|byte| *byte == b'\n');
-        if patch[before.map_or(0, |end| end + 1)] != b'+' {
-            continue;
+    let mut parts = parts(patch, &mut KeyBlocks::default()).into_iter().peekable();
+    let mut hits = Vec::new();
+    let (mut line, mut end) = (0, 0);
+    for text in patch.split_inclusive(|byte| *byte == b'\n') {
+        end += text.len();
+        match text.first() {
+            Some(b'@') => line = begins_at(text).saturating_sub(1),
+            Some(b'+' | b' ') => line += 1,
+            _ => {}
         }
-        hits.push(Hit { line, rule, span });
-        if hits.len() == HITS_MAX {
-            break;
+        while let Some(Part { span, rule, .. }) = parts.next_if(|part| part.span.start < end) {
+            if text.starts_with(b"+") && hits.len() < HITS_MAX {
+                hits.push(Hit { line, rule, span });
+            }
         }
     }
     hits
+}
+
+/// The number after the plus in `@@ -1,2 +3,4 @@`.
+fn begins_at(header: &[u8]) -> u64 {
+    let number = header.split(|byte| *byte == b'+').nth(1).unwrap_or_default();
+    let digits = number.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
 /// A stretch of text that looks secret.
