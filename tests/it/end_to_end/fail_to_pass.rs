@@ -22,7 +22,7 @@ fn gate(log: &Log) -> Option<(bool, String)> {
 
 #[test]
 fn commands_that_pass_without_the_change_wait_for_a_person() {
-    let project = project(&["test -e src", "true"], "[gates]\nfail_to_pass = \"require\"\n");
+    let project = project(&["ls src", "true"], "[gates]\nfail_to_pass = \"require\"\n");
     let log = project.run_in_vain(&[], 1);
     assert_eq!(log.objection("fail_to_pass"), Some(VACUOUS));
     assert_eq!(log.last("gates_judged")["outcome"], "BLOCKED");
@@ -33,11 +33,16 @@ fn commands_that_pass_without_the_change_wait_for_a_person() {
     assert_eq!(base["tree"].as_str(), Some(&*project.git(&["rev-parse", "HEAD^{tree}"])));
     let runs = base["commands"].as_array().unwrap();
     assert_eq!(runs.len(), 2);
-    assert_eq!(project.object(runs[1]["output"].as_str().unwrap()), "");
     assert!(
         project.read(".looper/evidence/loop-1/verify_results.md").contains("Without the Change")
     );
-    project.looper(&["replay", "--objects"]).exits(0);
+    // What it printed there is evidence like the rest.
+    let output = runs[0]["output"].as_str().unwrap();
+    assert!(!project.object(output).contains("1.txt"));
+    let check = || project.looper(&["replay", "--objects"]).exits(0);
+    assert!(!check().stdout.contains("1 missing"));
+    std::fs::remove_file(project.path(".looper/objects").join(output)).unwrap();
+    assert!(check().stdout.contains("1 missing"));
 }
 
 #[test]
