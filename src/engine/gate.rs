@@ -6,7 +6,7 @@ use super::event::{CommandResult, GateResult, GatesJudged, ImplementFinished, Ju
 use super::id::{CommitId, RepoPath, TreeId};
 use super::policy;
 use super::reason;
-use super::task::{Pattern, Patterns, Task};
+use super::task::{Patterns, Task};
 use super::verdict::Verdict;
 
 /// Proof that a candidate passed every gate. Only [`judge`] makes one, and none is ever read from
@@ -169,14 +169,9 @@ fn protected(policy: &Policy, task: &Task, change: &ImplementFinished) -> Option
     let named: Vec<String> =
         task.verify.iter().flat_map(|command| policy::files_named_by(command)).collect();
     let patterns = Patterns::new(&policy.protected);
-    let tests = task.verify.iter().flat_map(|command| policy::tests_named_by(command));
-    let tests: Vec<Pattern> = tests.collect();
-    let tests = Patterns::new(&tests);
     let is_protected = |path: &&RepoPath| {
         let by_verify = named.iter().any(|name| name.as_bytes() == path.as_bytes());
-        (by_verify || patterns.cover(path) || tests.cover(path))
-            && !task.names(path)
-            && !change.created.contains(path)
+        (by_verify || patterns.cover(path)) && !task.names(path) && !change.created.contains(path)
     };
     let touched: Vec<&RepoPath> = change.paths.iter().filter(is_protected).collect();
     (!touched.is_empty()).then(|| format!("protected: {}", reason::list(&touched)))

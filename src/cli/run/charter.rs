@@ -1,6 +1,6 @@
 //! The terms of a run, drawn up from configuration, command line, backlog and repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{HostDriver, independence, known_task};
@@ -16,7 +16,9 @@ use crate::engine::effect::Effect;
 use crate::engine::event::{BacklogLoaded, Event, EventKind, FORMAT};
 use crate::engine::fold::fold;
 use crate::engine::id::{AgentName, CommitId, Digest, TreeId};
+use crate::engine::policy;
 use crate::engine::state::State;
+use crate::engine::task::{Pattern, Task};
 use crate::host::agents::{self, Format};
 use crate::host::clock;
 use crate::host::config::{Ask, Config};
@@ -81,20 +83,33 @@ fn charter(
     backlog: &Backlog,
     ask: Ask,
 ) -> Charter {
+    let mut policy = config.policy(ask);
+    let tasks = backlog.tasks();
+    policy.protected.extend(steering(&tasks));
     Charter {
         engine: env!("CARGO_PKG_VERSION").to_owned(),
         rules: RULES,
         base,
         backlog: backlog_pin,
-        policy: config.policy(ask),
+        policy,
         roles: config.charter_roles(),
         agents,
         limits: config.limits(),
-        tasks: backlog.tasks(),
+        tasks,
         archived: backlog.completed.iter().cloned().collect(),
         containment: None,
         settings: None,
     }
+}
+
+/// Who could change what `make test` means, or leave nothing of `tests/*.sh`, would be judged by
+/// nothing. Pinned in the charter, so that runs of other versions replay as they did.
+fn steering(tasks: &[Task]) -> impl Iterator<Item = Pattern> {
+    let commands = tasks.iter().flat_map(|task| &task.verify);
+    let named =
+        |command: &String| [policy::files_steering(command), policy::tests_named_by(command)];
+    let files: BTreeSet<String> = commands.flat_map(named).flatten().collect();
+    files.into_iter().map(Pattern::new)
 }
 
 fn pin(layout: &Layout, file: &BacklogFile, backlog: &Backlog) -> BacklogPin {

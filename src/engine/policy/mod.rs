@@ -19,5 +19,5 @@ mod tests;
 
 pub use cannot_fail::cannot_fail;
 pub use denied::{Denial, denied};
-pub use names::{files_named_by, tests_named_by};
+pub use names::{files_named_by, files_steering, tests_named_by};
 pub use secret_path::secret_path;

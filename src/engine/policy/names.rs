@@ -6,7 +6,6 @@ use super::place::Place;
 use super::script::{Body, Command, Known, Redirect, Script, Word};
 use super::wrapper::{Inner, inner, is_assignment, program};
 use crate::engine::id::RepoPath;
-use crate::engine::task::Pattern;
 
 /// How often commands may hand text to another shell.
 const SHELLS_MAX: u8 = 4;
@@ -18,23 +17,53 @@ pub fn files_named_by(command: &str) -> Vec<String> {
     Names::of(command).found.into_iter().collect()
 }
 
+/// The files in which the tools that a verify command calls look up what to run, sorted: nobody
+/// names them, and whoever changes one changes what the command means.
+pub fn files_steering(command: &str) -> Vec<String> {
+    Names::of(command).steering.into_iter().collect()
+}
+
 /// The patterns in a verify command that name tests, sorted. Without the tests that are there now
 /// they would name nothing, or less. Other patterns name what is worked on: `flake8 src/*.py`.
-pub fn tests_named_by(command: &str) -> Vec<Pattern> {
-    Names::of(command).tests.into_iter().map(Pattern::new).collect()
+pub fn tests_named_by(command: &str) -> Vec<String> {
+    Names::of(command).tests.into_iter().collect()
 }
+
+/// Where tools look up what to run, as their manuals say.
+const STEERING: [(&str, &[&str]); 11] = [
+    ("make", &["GNUmakefile", "makefile", "Makefile"]),
+    ("gmake", &["GNUmakefile", "makefile", "Makefile"]),
+    ("just", &["justfile", "Justfile", ".justfile"]),
+    ("rake", &["Rakefile", "rakefile"]),
+    ("npm", &["package.json"]),
+    ("pnpm", &["package.json"]),
+    ("yarn", &["package.json"]),
+    ("bun", &["package.json"]),
+    ("pytest", &["conftest.py", "pytest.ini"]),
+    ("tox", &["tox.ini"]),
+    ("nox", &["noxfile.py"]),
+];
+
+/// Options that let such a tool begin in another directory.
+const ELSEWHERE: [&str; 6] = ["-C", "--directory", "--prefix", "--cwd", "--dir", "--rootdir"];
 
 struct Names {
     place: Place,
     known: Known,
     found: BTreeSet<String>,
+    steering: BTreeSet<String>,
     tests: BTreeSet<String>,
 }
 
 impl Names {
     fn of(command: &str) -> Self {
-        let (found, tests) = (BTreeSet::new(), BTreeSet::new());
-        let mut names = Self { place: Place::project(), known: Known::new(), found, tests };
+        let mut names = Self {
+            place: Place::project(),
+            known: Known::new(),
+            found: BTreeSet::new(),
+            steering: BTreeSet::new(),
+            tests: BTreeSet::new(),
+        };
         names.text(command, SHELLS_MAX);
         names
     }
@@ -97,12 +126,16 @@ impl Names {
     /// Files that a well-known tool finds by a name without directory or ending.
     fn known_to(&mut self, program: &str, words: &[Word]) {
         let texts: Vec<String> = words.iter().map(|word| word.text(&self.known)).collect();
-        let tool = TOOLS.iter().find(|(tools, _)| tools.contains(&program));
-        for file in tool.map_or(&[][..], |(_, files)| files) {
-            self.name(file);
-            let into = texts.windows(2).filter(|pair| DIRECTORY.contains(&pair[0].as_str()));
-            let into: Vec<String> = into.map(|pair| format!("{}/{file}", pair[1])).collect();
-            into.iter().for_each(|file| self.name(file));
+        let is_module = |name: &str| texts.windows(2).any(|pair| pair == ["-m", name]);
+        let files = STEERING.into_iter().filter(|(name, _)| {
+            *name == program || program.starts_with("python") && is_module(name)
+        });
+        for file in files.flat_map(|(_, files)| files) {
+            self.steering.extend(self.path(file));
+            for pair in texts.windows(2).filter(|pair| ELSEWHERE.contains(&pair[0].as_str())) {
+                self.steering
+                    .extend(self.path(&format!("{}/{file}", pair[1].trim_end_matches('/'))));
+            }
         }
         if program == "cargo" {
             for pair in texts.windows(2) {
@@ -153,35 +186,27 @@ impl Names {
             Some((file, line)) if line.bytes().all(|byte| byte.is_ascii_digit()) => file,
             _ => text,
         };
+        let Some(path) = self.path(text) else { return };
+        if !path.contains(['*', '?', '[']) {
+            self.found.insert(path);
+        } else if path.split('/').any(is_of_tests) {
+            self.tests.insert(path);
+        }
+    }
+
+    fn path(&self, text: &str) -> Option<String> {
         let is_other = text.is_empty()
             || text.contains("//")
             || text.contains(['{', '$', '\n'])
             || text.starts_with('~');
         if is_other {
-            return;
+            return None;
         }
-        if let Place::Project(parts) = self.place.join(text)
-            && let path = parts.join("/")
-            && RepoPath::new(path.as_str()).is_ok()
-        {
-            if !path.contains(['*', '?', '[']) {
-                self.found.insert(path);
-            } else if parts.iter().any(|part| is_of_tests(part)) {
-                self.tests.insert(path);
-            }
-        }
+        let Place::Project(parts) = self.place.join(text) else { return None };
+        let path = parts.join("/");
+        RepoPath::new(path.as_str()).is_ok().then_some(path)
     }
 }
-
-/// What these programs do is written in these files.
-const TOOLS: [(&[&str], &[&str]); 3] = [
-    (&["make", "gmake"], &["GNUmakefile", "makefile", "Makefile"]),
-    (&["just"], &["justfile", "Justfile", ".justfile"]),
-    (&["npm", "pnpm", "yarn", "bun"], &["package.json"]),
-];
-
-/// How they are told where.
-const DIRECTORY: [&str; 5] = ["-C", "--directory", "--prefix", "--cwd", "--dir"];
 
 /// Whether a part of a path is called as tests are: `tests`, `test_*.py`, `*.spec.ts`.
 fn is_of_tests(part: &str) -> bool {
@@ -217,12 +242,6 @@ mod tests {
     #[case::pattern("flake8 src/*.py", &[])]
     #[case::outside("cat /etc/hosts ../other/file ~/x", &[])]
     #[case::address("curl http://localhost/x", &[])]
-    #[case::make("make test", &["GNUmakefile", "Makefile", "makefile", "test"])]
-    #[case::make_elsewhere("make -C sub test",
-        &["GNUmakefile", "Makefile", "makefile", "sub", "sub/GNUmakefile", "sub/Makefile", "sub/makefile", "test"])]
-    #[case::just("cd sub && just check",
-        &["sub", "sub/.justfile", "sub/Justfile", "sub/check", "sub/justfile"])]
-    #[case::npm("npm run test", &["package.json", "run", "test"])]
     fn a_command_names(#[case] command: &str, #[case] want: &[&str]) {
         assert_eq!(files_named_by(command), want);
     }
@@ -235,7 +254,19 @@ mod tests {
     #[case::sources("flake8 src/*.py", &[])]
     #[case::sources_beside("flake8 attestation/*.py", &[])]
     fn tests_are_named_by(#[case] command: &str, #[case] want: &[&str]) {
-        let found = tests_named_by(command);
-        assert_eq!(found.iter().map(Pattern::as_str).collect::<Vec<_>>(), want);
+        assert_eq!(tests_named_by(command), want);
+    }
+
+    #[rstest]
+    #[case::make("make --silent test", &["GNUmakefile", "Makefile", "makefile"])]
+    #[case::in_a_list("cd sub && make", &["sub/GNUmakefile", "sub/Makefile", "sub/makefile"])]
+    #[case::elsewhere("tox -C a/", &["a/tox.ini", "tox.ini"])]
+    #[case::behind_a_wrapper("env CI=1 timeout 9 npm test", &["package.json"])]
+    #[case::module("python3 -m pytest -q", &["conftest.py", "pytest.ini"])]
+    #[case::in_a_text("bash -c 'just check'", &[".justfile", "Justfile", "justfile"])]
+    #[case::outside("make -C /elsewhere; cd / && make", &["GNUmakefile", "Makefile", "makefile"])]
+    #[case::other("sh tests/make.sh; echo make", &[])]
+    fn a_command_is_steered_by(#[case] command: &str, #[case] want: &[&str]) {
+        assert_eq!(files_steering(command), want);
     }
 }
