@@ -33,30 +33,48 @@ pub fn scan(text: &[u8]) -> Vec<Hit> {
     if text.contains(&0) {
         hits.extend(scan_wide(text));
         hits.sort_by_key(|hit| hit.span.start);
+        // Seen from the second letter on, either order of bytes looks like the other.
+        hits.dedup();
         hits.truncate(HITS_MAX);
     }
     hits
 }
 
-/// Letters of ASCII stand beside bytes of zero, in whatever width and order.
+/// How wide letters look that are ASCII, in either order of bytes, with the place of the first one in
+/// what is found. Letters of other kinds end a stretch, so that they are not taken for part of a word.
+static WIDE: LazyLock<Vec<(usize, usize, Regex)>> = LazyLock::new(|| {
+    let patterns = [
+        (2, 0, r"(?s-u)(?:[\x01-\x7f]\x00){12,}"),
+        (2, 1, r"(?s-u)(?:\x00[\x01-\x7f]){12,}"),
+        (4, 0, r"(?s-u)(?:[\x01-\x7f]\x00{3}){12,}"),
+        (4, 3, r"(?s-u)(?:\x00{3}[\x01-\x7f]){12,}"),
+    ];
+    let build = |pattern: &str| Regex::new(pattern).expect("literal text is a pattern");
+    patterns.map(|(width, first, pattern)| (width, first, build(pattern))).into()
+});
+
 fn scan_wide(text: &[u8]) -> Vec<Hit> {
-    let narrow: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
-    let mut hits = scan_narrow(&narrow);
-    let mut letters = text.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at);
-    let mut passed = 0;
-    // The spans are in order and do not overlap.
-    let mut place_of = |letter: usize| {
-        let at = letters.nth(letter - passed);
-        passed = letter + 1;
-        at.unwrap_or(text.len())
-    };
-    for hit in hits.iter_mut().filter(|hit| !hit.span.is_empty()) {
-        let start = place_of(hit.span.start);
-        let is_one = hit.span.len() == 1;
-        let last = if is_one { start } else { place_of(hit.span.end - 1) };
-        hit.span = start..(last + 1).min(text.len());
+    let mut hits = Vec::new();
+    for (width, first, pattern) in WIDE.iter() {
+        let (mut line, mut at) = (0, 0);
+        for stretch in pattern.find_iter(text) {
+            line += lines(&text[at..stretch.start()]);
+            at = stretch.start();
+            let letters: Vec<u8> =
+                stretch.as_bytes().iter().copied().skip(*first).step_by(*width).collect();
+            let place = |letter: usize| at + first + letter * width;
+            hits.extend(scan_narrow(&letters).into_iter().map(|hit| Hit {
+                line: line + hit.line,
+                rule: hit.rule,
+                span: place(hit.span.start)..place(hit.span.end.saturating_sub(1)) + 1,
+            }));
+        }
     }
     hits
+}
+
+fn lines(text: &[u8]) -> u64 {
+    text.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 fn scan_narrow(text: &[u8]) -> Vec<Hit> {
@@ -67,7 +85,7 @@ fn scan_narrow(text: &[u8]) -> Vec<Hit> {
         if part.continues {
             continue;
         }
-        line += text[at..part.span.start].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        line += lines(&text[at..part.span.start]);
         at = part.span.start;
         hits.push(Hit { line, rule: part.rule, span: part.span });
         if hits.len() == HITS_MAX {

@@ -324,3 +324,16 @@ fn letters_of_any_width_are_read(#[case] encode: fn(&str) -> Vec<u8>) {
         assert!([one.as_bytes(), other.as_bytes()].contains(&text.as_slice()), "{text:?}");
     }
 }
+
+/// Letters that are not ASCII, right before and behind it, are no part of a token.
+#[rstest]
+#[case::low_byte_first(u16::to_le_bytes)]
+#[case::high_byte_first(u16::to_be_bytes)]
+fn a_token_among_letters_of_other_kinds_is_read(#[case] bytes: fn(u16) -> [u8; 2]) {
+    let text = format!("鍵は\nキーはAKIA{}です", noise(UPPER, 16));
+    let wide: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+    let found: Vec<_> = scan(&wide).iter().map(|hit| (hit.rule, hit.line)).collect();
+    assert_eq!(found, [("aws_access_key", 2)]);
+    let again: Vec<u8> = text.replace('は', " ").encode_utf16().flat_map(bytes).collect();
+    assert_eq!(scan(&again).len(), 1);
+}
