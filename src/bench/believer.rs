@@ -14,7 +14,7 @@ use super::oracle;
 use super::place::Place;
 use super::scenario::Scenario;
 use super::script::Done;
-use super::trial::{Terms, TrialError, head_tree};
+use super::trial::{Terms, TrialError, check_words, head_tree};
 use crate::backlog::Backlog;
 use crate::engine::id::{RunId, TaskId};
 use crate::engine::task::{Status, Task};
@@ -44,6 +44,7 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Believed, TrialEr
     // It would not do that. Its guests should not stay, though.
     sweep_run(&run, Duration::ZERO).await;
     let done = done.map_err(TrialError::Run)?;
+    check_words(&place)?;
     let tree = head_tree(&place)?;
     let names: Vec<&str> = done.iter().map(TaskId::as_str).collect();
     let said = oracle::ask(&place, scenario, &tree, &names.join(" ")).await?;

@@ -188,6 +188,12 @@ impl Place {
         Ok(dir)
     }
 
+    /// Words in the agents' scripts that mean nothing: the scenario does not do what it says.
+    pub(super) fn unknown_words(&self) -> Option<String> {
+        let words = fs::read_to_string(self.top.join("unknown-words")).ok()?;
+        Some(words.lines().collect::<Vec<_>>().join(", "))
+    }
+
     /// Removes what is not kept. What cannot be removed is left to the system's own cleaning.
     pub(super) fn leave(self) {
         drop(self.temporary.map(TempDir::close));

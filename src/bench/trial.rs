@@ -42,6 +42,12 @@ pub enum TrialError {
     /// Its project cannot be made.
     #[error("its project cannot be made")]
     Place(#[source] io::Error),
+    /// Its scripts are broken.
+    #[error("its scripts use words that mean nothing: {words}")]
+    Words {
+        /// Which.
+        words: String,
+    },
     /// The program did not end as one that works.
     #[error("looper ended with {status}: {said}")]
     Ended {
@@ -88,6 +94,7 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
             break;
         }
     }
+    check_words(&place)?;
     let task = &scenario.manifest.task;
     let Read { story, state, run } = read(&log, task, None)?;
     if let Some(run) = &run {
@@ -114,6 +121,10 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
     let finding = findings(&log)?.pop();
     place.leave();
     Ok(finding.unwrap_or_else(|| unreachable!("BUG: the oracle's word was just written")))
+}
+
+pub(super) fn check_words(place: &Place) -> Result<(), TrialError> {
+    place.unknown_words().map_or(Ok(()), |words| Err(TrialError::Words { words }))
 }
 
 /// The exit code for a log that does not hold.

@@ -68,7 +68,10 @@ pub(super) fn believed(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -
         let oracle = if found.good { "good" } else { &found.oracle };
         table.add_row([name, scenario.manifest.kind.name(), accepted, oracle].map(clean_line));
     }
-    let fooled = believed.values().filter(|(_, found)| found.accepted && !found.good).count();
+    let is_fooled = |scenario: &Scenario, found: &Believed| {
+        scenario.manifest.kind == ScenarioKind::Bad && found.accepted && !found.good
+    };
+    let fooled = believed.values().filter(|(scenario, found)| is_fooled(scenario, found)).count();
     format!("{table}\n\n{} scenarios, {fooled} false PASS\n", believed.len())
 }
 

@@ -39,6 +39,7 @@ fn a_malformed_scenario_is_refused(#[case] files: &[(&str, &str)], #[case] says:
 #[rstest]
 #[case::the_project_cannot_be_made("setup.sh", "echo no >&2; exit 1", "cannot be made")]
 #[case::the_oracle_fails("oracle.sh", "no-such-program", "no-such-program")]
+#[case::an_agent_says_what_means_nothing("implement.sh", "no-such-word", "no-such-word")]
 #[case::the_oracle_is_in_doubt("oracle.sh", "exit 2", "exit status: 2")]
 fn a_scenario_that_does_not_work_is_no_result(
     #[case] file: &str,
