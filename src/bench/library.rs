@@ -162,24 +162,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_script_can_be_read_by_bash() {
-        use std::io::Write as _;
-        for scenario in embedded().unwrap() {
-            let is_script = |path: &Path| path.extension().is_some_and(|ending| ending == "sh");
-            for (path, bytes) in scenario.files.iter().filter(|(path, _)| is_script(path)) {
-                let mut bash = std::process::Command::new("bash")
-                    .arg("-n")
-                    .stdin(std::process::Stdio::piped())
-                    .spawn()
-                    .unwrap();
-                bash.stdin.take().unwrap().write_all(bytes).unwrap();
-                let read = bash.wait().unwrap();
-                assert!(read.success(), "{}/{}", scenario.name, path.display());
-            }
-        }
-    }
-
-    #[test]
     fn what_is_built_in_is_well_formed_and_says_what_it_tries() {
         let found = embedded().unwrap();
         for scenario in &found {

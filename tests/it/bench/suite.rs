@@ -1,8 +1,11 @@
 //! Every scenario that is built in.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use looper::bench::embedded;
@@ -65,6 +68,22 @@ fn the_logs_alone_say_the_same() {
     assert_eq!(&report, again);
 }
 
+#[test]
+fn every_script_can_be_read_by_bash() {
+    let mut seen = BTreeSet::new();
+    for scenario in embedded().unwrap() {
+        for (path, bytes) in &scenario.files {
+            if path.extension().is_none_or(|ending| ending != "sh") || !seen.insert(bytes.clone()) {
+                continue;
+            }
+            let mut bash = Command::new("bash");
+            let mut bash = bash.arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+            bash.stdin.take().unwrap().write_all(bytes).unwrap();
+            assert!(bash.wait().unwrap().success(), "{}/{}", scenario.name, path.display());
+        }
+    }
+}
+
 /// A scenario that cannot fail is none.
 #[test]
 fn a_loop_that_believes_its_agents_is_fooled_by_every_bad_scenario() {
@@ -93,6 +112,7 @@ fn without_a_gate_bad_work_is_committed(
         GateId::Change,
         GateId::Protected,
         GateId::Verify,
+        GateId::FailToPass,
         GateId::ImplCritique
     )]
     gate: GateId,
@@ -113,17 +133,33 @@ fn without_a_gate_bad_work_is_committed(
 /// `LOOPER_BLESS=1 cargo test --test it bench` writes the table anew.
 #[test]
 fn the_page_of_trust_has_every_scenario() {
-    const MARKS: (&str, &str) = ("<!-- scenarios -->\n", "<!-- end of scenarios -->");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/trust.md");
     let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(MARKS.0).expect("the table has a beginning");
-    let (_, after) = rest.split_once(MARKS.1).expect("the table has an end");
-    let whole = format!("{before}{}{}{}{after}", MARKS.0, table(), MARKS.1);
+    let whole = with(&with(&page, "gates", &gates()), "scenarios", &table());
     if std::env::var_os("LOOPER_BLESS").is_some() {
         fs::write(&path, &whole).unwrap();
         return;
     }
     assert!(page == whole, "docs/trust.md is stale: LOOPER_BLESS=1 cargo test --test it bench");
+}
+
+/// The page with this between two marks.
+fn with(page: &str, name: &str, text: &str) -> String {
+    let (first, last) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = page.split_once(&first).expect("there is a first mark");
+    let (_, after) = rest.split_once(&last).expect("there is a last mark");
+    format!("{before}{first}{text}{last}{after}")
+}
+
+fn gates() -> String {
+    let totals = &suite().0["totals"];
+    let mut table = "| gate | objects to | alone |\n| --- | --- | --- |\n".to_owned();
+    for total in totals["gates"].as_array().unwrap() {
+        let (gate, alone) = (total["gate"].as_str().unwrap(), total["alone"].as_array().unwrap());
+        writeln!(table, "| `{gate}` | {} | {} |", total["caught"], alone.len()).unwrap();
+    }
+    writeln!(table, "| none was asked | {} | |", totals["before_gates"]).unwrap();
+    table
 }
 
 fn table() -> String {

@@ -1,7 +1,5 @@
 //! What went wrong in LoopDex and fits nowhere else.
 
-use std::fs;
-
 use looper::scripted::Step;
 use rstest::rstest;
 
@@ -11,21 +9,19 @@ fn writes_one() -> looper::scripted::Rule {
     implementer([write("src/1.txt", "x\n")])
 }
 
-/// LoopDex w05: a commit that cannot be made is no success, and nothing of it counts.
-#[test]
-fn a_commit_that_cannot_be_made_leaves_the_task_open() {
-    let lose = sh("git config --global --remove-section user");
+/// LoopDex w05: a commit needs a name, and an agent that takes it away or gives another one changes
+/// nothing about whose commit it is.
+#[rstest]
+#[case::removed("git config --global --remove-section user")]
+#[case::another("git config --global user.name Mallory; git config --global user.email m@x.org")]
+#[case::another_in_the_project("git config user.name Mallory; git config user.email m@x.org")]
+fn a_commit_is_of_whoever_began_the_run(#[case] command: &str) {
     let project =
-        Project::with(&[task("1")], &[implementer([write("src/1.txt", "x"), lose]).once()]);
-    let ran = project.looper(&["run"]);
-    assert_ne!(ran.status.code(), Some(0), "{ran}");
-    assert_eq!((project.subjects().len(), project.marks().as_str()), (0, " "));
-    let git_config = project.place().join("home/.gitconfig");
-    let text = fs::read_to_string(&git_config).unwrap();
-    fs::write(&git_config, format!("{text}[user]\n\tname = A\n\temail = a@example.org\n")).unwrap();
-    project.script(&[writes_one()]);
-    project.run(&[]).exits(0);
+        Project::with(&[task("1")], &[implementer([write("src/1.txt", "x"), sh(command)])]);
+    let author = project.git(&["log", "-1", "--format=%an <%ae> %cn <%ce>"]);
+    project.looper(&["run"]).exits(0);
     assert_eq!((project.subjects().len(), project.marks().as_str()), (1, "x"));
+    assert_eq!(project.git(&["log", "-1", "--format=%an <%ae> %cn <%ce>"]), author);
 }
 
 /// A lock that an agent leaves is no reason to lose a night.
