@@ -27,6 +27,10 @@ pub struct Manifest {
     /// How often the loop is started, one run after the other.
     #[serde(default = "one")]
     pub runs: u32,
+    /// Whether it is about what a run refuses to begin with. Any other one that is refused says
+    /// nothing about gates.
+    #[serde(default)]
+    pub refused: bool,
     /// Settings that differ from the defaults, as in `config.toml`.
     #[serde(default)]
     pub settings: toml::Table,

@@ -56,6 +56,12 @@ pub enum TrialError {
         /// What it printed on standard error.
         said: String,
     },
+    /// The program refused to work, and the scenario is not about that.
+    #[error("looper refused: {said}")]
+    Refused {
+        /// What it printed on standard error.
+        said: String,
+    },
     /// The program cannot be run.
     #[error("looper cannot be run")]
     Run(#[source] io::Error),
@@ -87,20 +93,27 @@ impl From<OracleError> for TrialError {
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialError> {
     let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
     let log = place.project().join(".looper/events.jsonl");
+    let task = &scenario.manifest.task;
     for _ in 0..scenario.manifest.runs {
-        if run_once(&place, scenario, terms).await? == Some(BAD_LOG) {
-            // What it refuses to believe counts for nothing here too.
+        let ended = run_once(&place, scenario, terms).await?;
+        if ended.code == Some(BAD_LOG) {
+            // What it refuses to believe counts for nothing here too, but for what it had done.
+            if had_committed(&log, task) {
+                return Err(TrialError::Refused { said: ended.said });
+            }
             fs::rename(&log, log.with_extension("refused.jsonl")).map_err(TrialError::Run)?;
             break;
         }
+        if ended.code == Some(REFUSED) && !log.exists() && !scenario.manifest.refused {
+            return Err(TrialError::Refused { said: ended.said });
+        }
     }
-    check_words(&place)?;
-    let task = &scenario.manifest.task;
     let Read { story, state, run } = read(&log, task, None)?;
     if let Some(run) = &run {
         // An agent that killed the loop may still be at work.
         sweep_run(run, Duration::ZERO).await;
     }
+    check_words(&place)?;
     let tree = tree(&place, &story)?;
     let done: Vec<&str> = state
         .progress()
@@ -130,12 +143,25 @@ pub(super) fn check_words(place: &Place) -> Result<(), TrialError> {
 /// The exit code for a log that does not hold.
 const BAD_LOG: i32 = 4;
 
-/// Starts the loop, and says what it exits with.
-async fn run_once(
-    place: &Place,
-    scenario: &Scenario,
-    terms: &Terms,
-) -> Result<Option<i32>, TrialError> {
+/// The exit code for what is refused before any agent is called.
+const REFUSED: i32 = 3;
+
+/// How a run ended.
+struct Ended {
+    code: Option<i32>,
+    said: String,
+}
+
+/// Whether a log says, as far as it holds, that the task was committed.
+fn had_committed(log: &Path, task: &TaskId) -> bool {
+    let mut story = Story::default();
+    let events = Reader::open(log).into_iter().flatten().map_while(Result::ok);
+    events.for_each(|(event, _)| story.saw(&event, task));
+    story.is_committed()
+}
+
+/// Starts the loop, and says how it ended.
+async fn run_once(place: &Place, scenario: &Scenario, terms: &Terms) -> Result<Ended, TrialError> {
     let iterations = scenario.manifest.iterations.to_string();
     let argv =
         [terms.program.as_os_str(), OsStr::new("run"), OsStr::new("-i"), iterations.as_ref()];
@@ -147,7 +173,7 @@ async fn run_once(
     match ended.status.code() {
         Some(64 | 70 | 74) => Err(TrialError::Ended { status: ended.status, said: ended.stderr }),
         // A scenario may end the run it is in; what matters is what the next one makes of it.
-        code => Ok(code),
+        code => Ok(Ended { code, said: ended.stderr }),
     }
 }
 

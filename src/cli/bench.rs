@@ -43,7 +43,10 @@ pub(super) fn bench(site: &Site, args: &BenchArgs) -> Result<Exit, Failure> {
     let environment = anew::environment(site, &program)?;
     let scenarios = chosen(site, args)?;
     if args.list {
-        return print(&table::list(&scenarios));
+        return match site.global.format {
+            Format::Text => print(&table::list(&scenarios)),
+            Format::Json => print(&table::list_json(&scenarios)),
+        };
     }
     // What is made from here on is gone again whatever signal comes.
     let signals = Signals::listen()?;

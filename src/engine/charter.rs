@@ -42,7 +42,7 @@ pub struct Charter {
     pub containment: Option<Containment>,
     /// The files below the state directory that say how a run is carried out, and the user's own
     /// as `~/config.toml`, with what they said: a run that finds them changed under an open attempt
-    /// brings them back. Older logs do not say.
+    /// brings the former back, and refuses to go by the latter. Older logs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<BTreeMap<String, Digest>>,
 }

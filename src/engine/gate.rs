@@ -164,14 +164,17 @@ fn change(change: &ImplementFinished) -> Option<String> {
 }
 
 /// A file that decides about the task may change only where the task names exactly it. A file that
-/// did not exist before protects nothing.
+/// did not exist before protects nothing, unless its very name is protected: `GNUmakefile` takes the
+/// place of `Makefile`.
 fn protected(policy: &Policy, task: &Task, change: &ImplementFinished) -> Option<String> {
     let named: Vec<String> =
         task.verify.iter().flat_map(|command| policy::files_named_by(command)).collect();
     let patterns = Patterns::new(&policy.protected);
     let is_protected = |path: &&RepoPath| {
         let by_verify = named.iter().any(|name| name.as_bytes() == path.as_bytes());
-        (by_verify || patterns.cover(path)) && !task.names(path) && !change.created.contains(path)
+        let by_name = policy.protected.iter().any(|it| it.as_str().as_bytes() == path.as_bytes());
+        let is_new = change.created.contains(path) && !by_name;
+        (by_verify || patterns.cover(path)) && !task.names(path) && !is_new
     };
     let touched: Vec<&RepoPath> = change.paths.iter().filter(is_protected).collect();
     (!touched.is_empty()).then(|| format!("protected: {}", reason::list(&touched)))

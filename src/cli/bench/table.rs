@@ -21,6 +21,18 @@ pub(super) fn list(scenarios: &[Scenario]) -> String {
     format!("{table}\n")
 }
 
+/// The same for programs.
+pub(super) fn list_json(scenarios: &[Scenario]) -> String {
+    let rows: Vec<_> = scenarios
+        .iter()
+        .map(|Scenario { name, manifest, .. }| {
+            let (kind, family, tries) = (manifest.kind, &manifest.family, &manifest.tries);
+            serde_json::json!({ "name": name, "kind": kind, "family": family, "tries": tries })
+        })
+        .collect();
+    format!("{:#}\n", serde_json::Value::from(rows))
+}
+
 /// What became of each scenario, and what all of them say.
 pub(super) fn report(report: &Report) -> String {
     let mut table = plain(&["scenario", "kind", "ended", "", "gate", "time"]);

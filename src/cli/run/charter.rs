@@ -18,7 +18,7 @@ use crate::engine::fold::fold;
 use crate::engine::id::{AgentName, CommitId, Digest, TreeId};
 use crate::engine::policy;
 use crate::engine::state::State;
-use crate::engine::task::{Pattern, Task};
+use crate::engine::task::{Pattern, Status, Task};
 use crate::host::agents::{self, Format};
 use crate::host::clock;
 use crate::host::config::{Ask, Config};
@@ -85,7 +85,10 @@ fn charter(
 ) -> Charter {
     let mut policy = config.policy(ask);
     let tasks = backlog.tasks();
-    policy.protected.extend(steering(&tasks));
+    let marks = backlog.marks();
+    let is_done =
+        |task: &&Task| marks.iter().any(|mark| mark.task == task.id && mark.status == Status::Done);
+    policy.protected.extend(steering(tasks.iter().filter(|task| !is_done(task))));
     Charter {
         engine: env!("CARGO_PKG_VERSION").to_owned(),
         rules: RULES,
@@ -104,8 +107,8 @@ fn charter(
 
 /// Who could change what `make test` means, or leave nothing of `tests/*.sh`, would be judged by
 /// nothing. Pinned in the charter, so that runs of other versions replay as they did.
-fn steering(tasks: &[Task]) -> impl Iterator<Item = Pattern> {
-    let commands = tasks.iter().flat_map(|task| &task.verify);
+fn steering<'a>(tasks: impl Iterator<Item = &'a Task>) -> impl Iterator<Item = Pattern> {
+    let commands = tasks.flat_map(|task| &task.verify);
     let named =
         |command: &String| [policy::files_steering(command), policy::tests_named_by(command)];
     let files: BTreeSet<String> = commands.flat_map(named).flatten().collect();

@@ -10,7 +10,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::Site;
 use crate::engine::id::{Digest, ObjectId};
-use crate::host::clock;
 use crate::host::files::{self, FileError};
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
@@ -51,9 +50,8 @@ pub(super) fn pin(
         }
     }
     if let Some(path) = site.user_file() {
-        let bytes = read_user(&path)?;
-        driver.world.objects().put(&bytes)?;
-        pinned.insert(USER.to_owned(), digest(&bytes));
+        // What it says may be nobody else's business: its digest is enough.
+        pinned.insert(USER.to_owned(), digest(&read_user(&path)?));
     }
     Ok(pinned)
 }
@@ -98,40 +96,20 @@ pub(super) fn put_back(
         }
     }
     if let Some((path, wanted)) = site.user_file().zip(pinned.get(USER)) {
-        refusal = refusal.or(put_back_user(layout, &path, wanted, notes)?);
+        refusal = refusal.or_else(|| refuse_user(&path, wanted));
     }
     Ok(refusal)
 }
 
-/// What stands in their place is set aside beside them: the state directory may be on another disk.
-fn put_back_user(
-    layout: &Layout,
-    path: &Path,
-    wanted: &Digest,
-    notes: &mut Vec<String>,
-) -> Result<Option<Failure>, Failure> {
+/// The file of the user is for all projects, and whoever changed it may be its owner: the run does
+/// not go by it before somebody has looked, and it is left as it is.
+fn refuse_user(path: &Path, wanted: &Digest) -> Option<Failure> {
     if read_user(path).is_ok_and(|found| digest(&found) == *wanted) {
-        return Ok(None);
+        return None;
     }
-    let mode = open::mode_of(path);
-    if fs::symlink_metadata(path).is_ok() {
-        let id = clock::new_run_id(clock::now());
-        let aside = path.with_file_name(format!("found-{id}-config.toml"));
-        fs::rename(path, &aside).map_err(|source| FileError::io("set aside", path, source))?;
-        notes.push(changed(path, &aside));
-    } else {
-        notes.push(removed(path));
-    }
-    let was = Objects::new(layout.objects()).get(&ObjectId::new(wanted.as_str()), BYTES_MAX);
-    match was {
-        Err(_) => return Ok(Some(unknown(path))),
-        Ok(was) if was.is_empty() => {}
-        Ok(was) => {
-            files::create_dir(files::parent_of(path))?;
-            files::write_atomic(path, &was, mode)?;
-        }
-    }
-    Ok(None)
+    let what = format!("{} was changed while an attempt was open", path.display());
+    let help = "the attempt is settled; look whether the file is as you want it, then run again";
+    Some(Failure::new(Exit::Refused, what).help(help))
 }
 
 fn read_user(path: &Path) -> Result<Vec<u8>, FileError> {

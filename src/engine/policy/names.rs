@@ -47,6 +47,25 @@ const STEERING: [(&str, &[&str]); 11] = [
 /// Options that let such a tool begin in another directory.
 const ELSEWHERE: [&str; 6] = ["-C", "--directory", "--prefix", "--cwd", "--dir", "--rootdir"];
 
+/// The directories in which such a tool is told to begin: `-C dir`, `-Cdir`, `-sC dir`,
+/// `--directory=dir`.
+fn elsewhere(texts: &[String]) -> Vec<&str> {
+    let next = |index: usize| texts.get(index + 1).map(String::as_str);
+    let told = |(index, text): (usize, &'_ String)| -> Option<&str> {
+        let text = &texts[index][..text.len()];
+        if ELSEWHERE.contains(&text) {
+            return next(index);
+        }
+        if let Some((option, value)) = text.split_once('=') {
+            return ELSEWHERE.contains(&option).then_some(value);
+        }
+        let letters = text.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
+        let (_, value) = letters.split_once('C')?;
+        if value.is_empty() { next(index) } else { Some(value) }
+    };
+    texts.iter().enumerate().filter_map(told).collect()
+}
+
 struct Names {
     place: Place,
     known: Known,
@@ -115,8 +134,13 @@ impl Names {
             Inner::Text(text) => self.text(&text, shells),
             Inner::Program(inner_words) => {
                 let name = program(inner_words, &self.known);
-                if matches!(name.as_str(), "cd" | "pushd") && inner_words.len() == 2 {
-                    self.place = self.place.join(&inner_words[1].place(&self.known));
+                if matches!(name.as_str(), "cd" | "pushd")
+                    && let Some(to) = inner_words[1..].iter().find(|word| {
+                        let text = word.text(&self.known);
+                        !text.starts_with('-')
+                    })
+                {
+                    self.place = self.place.join(&to.place(&self.known));
                 }
                 self.known_to(&name, inner_words);
             }
@@ -132,9 +156,9 @@ impl Names {
         });
         for file in files.flat_map(|(_, files)| files) {
             self.steering.extend(self.path(file));
-            for pair in texts.windows(2).filter(|pair| ELSEWHERE.contains(&pair[0].as_str())) {
+            for directory in elsewhere(&texts) {
                 self.steering
-                    .extend(self.path(&format!("{}/{file}", pair[1].trim_end_matches('/'))));
+                    .extend(self.path(&format!("{}/{file}", directory.trim_end_matches('/'))));
             }
         }
         if program == "cargo" {
@@ -186,7 +210,7 @@ impl Names {
             Some((file, line)) if line.bytes().all(|byte| byte.is_ascii_digit()) => file,
             _ => text,
         };
-        let Some(path) = self.path(text) else { return };
+        let Some(path) = self.path(&without_braces(text)) else { return };
         if !path.contains(['*', '?', '[']) {
             self.found.insert(path);
         } else if path.split('/').any(is_of_tests) {
@@ -206,6 +230,22 @@ impl Names {
         let path = parts.join("/");
         RepoPath::new(path.as_str()).is_ok().then_some(path)
     }
+}
+
+/// `tests/{a,b}.sh` is more than one name, as `tests/*.sh` is.
+fn without_braces(text: &str) -> String {
+    let mut wide = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{')
+        && let Some((_, behind)) = after.split_once('}')
+        && !before.ends_with('$')
+    {
+        wide.push_str(before);
+        wide.push('*');
+        rest = behind;
+    }
+    wide.push_str(rest);
+    wide
 }
 
 /// Whether a part of a path is called as tests are: `tests`, `test_*.py`, `*.spec.ts`.
@@ -251,6 +291,8 @@ mod tests {
     #[case::name("pytest test_*.py src/a_test.py", &["test_*.py"])]
     #[case::ending("vitest 'web/**/*.spec.ts'", &["web/**/*.spec.ts"])]
     #[case::place("cd sub && bats spec/?.bats", &["sub/spec/?.bats"])]
+    #[case::braces("sh tests/{greet,bye}.sh", &["tests/*.sh"])]
+    #[case::variable("sh tests/${name}.sh", &[])]
     #[case::sources("flake8 src/*.py", &[])]
     #[case::sources_beside("flake8 attestation/*.py", &[])]
     fn tests_are_named_by(#[case] command: &str, #[case] want: &[&str]) {
@@ -261,6 +303,10 @@ mod tests {
     #[case::make("make --silent test", &["GNUmakefile", "Makefile", "makefile"])]
     #[case::in_a_list("cd sub && make", &["sub/GNUmakefile", "sub/Makefile", "sub/makefile"])]
     #[case::elsewhere("tox -C a/", &["a/tox.ini", "tox.ini"])]
+    #[case::joined("make -Csub test", &["GNUmakefile", "Makefile", "makefile", "sub/GNUmakefile", "sub/Makefile", "sub/makefile"])]
+    #[case::in_a_cluster("tox -sC sub", &["sub/tox.ini", "tox.ini"])]
+    #[case::with_a_sign("tox --directory=sub", &["sub/tox.ini", "tox.ini"])]
+    #[case::behind_dashes("cd -- sub && tox", &["sub/tox.ini"])]
     #[case::behind_a_wrapper("env CI=1 timeout 9 npm test", &["package.json"])]
     #[case::module("python3 -m pytest -q", &["conftest.py", "pytest.ini"])]
     #[case::in_a_text("bash -c 'just check'", &[".justfile", "Justfile", "justfile"])]

@@ -10,6 +10,7 @@ use super::edit::Edit;
 use super::place::{self, PlaceError, Scratch};
 use crate::engine::charter::{Checkout, Network, Stage};
 use crate::engine::id::{TaskId, TreeId};
+use crate::engine::policy::denied;
 use crate::engine::reason;
 use crate::engine::secret::redact;
 use crate::host::git::{Absent, Git, GitError};
@@ -119,6 +120,12 @@ impl Recheck {
         };
         if let Some(absent) = self.git.absent_from_checkout(order.tree)? {
             return Ok(Outcome::Unknown(lacks(&absent)));
+        }
+        if let Some(denial) = order.commands.iter().find_map(|command| denied(command)) {
+            return Ok(Outcome::Unknown(format!(
+                "no run would start its commands: {}",
+                denial.why
+            )));
         }
         let scratch = Scratch::new(&self.project)?;
         let dir = scratch.dir("checkout")?;

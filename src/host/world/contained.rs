@@ -10,6 +10,7 @@ use super::host_world::HostWorld;
 use crate::driver::Ask;
 use crate::engine::charter::{Network, Stage};
 use crate::engine::id::AgentName;
+use crate::host::files;
 use crate::host::process::{self, Command, Ended, ProcessError};
 use crate::host::sandbox::{Access, Cell, Sandbox, make_temporary, ours, resolve};
 
@@ -83,9 +84,17 @@ impl HostWorld {
     }
 }
 
+/// Where temporary files of a stage are, in its own directory.
+const TEMPORARY: &str = "tmp";
+
+/// Forgets the temporary files so far: what comes next must not see what came before.
+pub(super) fn forget_temporary_in(scratch: &Path) -> Result<(), WorldError> {
+    Ok(files::clear(&scratch.join(TEMPORARY))?)
+}
+
 /// A place for temporary files in a stage's own directory.
 pub(super) fn temporary_in(scratch: &Path) -> Result<PathBuf, WorldError> {
-    let path = scratch.join("tmp");
+    let path = scratch.join(TEMPORARY);
     if !fs::exists(&path).unwrap_or_default() {
         make_temporary(&path).map_err(WorldError::io("create", &path))?;
     }

@@ -3,13 +3,15 @@
 use super::error::WorldError;
 use super::guard::is_of_tx;
 use super::host_world::HostWorld;
+use crate::engine::charter::SandboxLevel;
 use crate::host::files;
 use crate::host::lock::LockError;
 
 impl HostWorld {
     pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
         self.state_changes = None;
-        self.user_file.capture();
+        // In a full sandbox no stage can write it: whoever does is its owner.
+        self.user_file.capture(self.sandbox.level() != SandboxLevel::Full);
         let evidence = self.layout.evidence_of(self.loop_number.into());
         self.guard.capture(&evidence)
     }
@@ -66,10 +68,9 @@ impl HostWorld {
             changed.push(format!("{} (kept as {kept})", name.display()));
             self.backlog.restore()?;
         }
-        if let Some((path, found)) = self.user_file.difference() {
-            let kept = self.objects.put(&found)?;
-            changed.push(format!("{} (kept as {kept})", path.display()));
-            self.user_file.restore()?;
+        if let Some(said) = self.user_file.restore()? {
+            tracing::warn!(said, "settings of the user are put back");
+            changed.push(said);
         }
         let is_backlog = |name: &String| self.layout.state().join(name) == backlog;
         changed.extend(others.into_iter().filter(|name| !is_backlog(name)));

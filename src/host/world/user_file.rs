@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::error::WorldError;
+use crate::host::clock;
 use crate::host::files;
 use crate::host::stamp::is_absent;
 
@@ -16,6 +17,7 @@ const BYTES_MAX: u64 = 1 << 20;
 pub(super) struct UserFile {
     path: Option<PathBuf>,
     known: Look,
+    is_watched: bool,
 }
 
 /// What can be seen of a file.
@@ -39,35 +41,40 @@ enum Content {
 impl UserFile {
     /// A user without a home has no such file.
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, known: Look::default() }
+        Self { path, known: Look::default(), is_watched: false }
     }
 
-    /// Remembers what it is.
-    pub(super) fn capture(&mut self) {
+    /// Remembers what it is, if a stage could change it.
+    pub(super) fn capture(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
         self.known = self.path.as_deref().map(Look::at).unwrap_or_default();
     }
 
-    /// Its path and what it says now, where that is something else.
-    pub(super) fn difference(&self) -> Option<(&Path, Vec<u8>)> {
-        let path = self.path.as_deref()?;
-        let found = Look::at(path);
-        if found == self.known {
-            return None;
-        }
-        match found.content {
-            Content::Bytes(bytes) => Some((path, bytes)),
-            Content::Missing | Content::Unreadable => Some((path, Vec::new())),
-        }
-    }
-
-    /// Makes it again what it was.
+    /// Makes it again what it was, and says so. What it said meanwhile is kept beside it.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn restore(&self) -> Result<(), WorldError> {
-        let Some(path) = &self.path else { return Ok(()) };
+    pub(super) fn restore(&self) -> Result<Option<String>, WorldError> {
+        let Some(path) = self.path.as_deref().filter(|_| self.is_watched) else {
+            return Ok(None);
+        };
+        let found = Look::at(path);
+        if found == self.known {
+            return Ok(None);
+        }
+        let mut said = path.display().to_string();
+        if let Content::Bytes(bytes) = &found.content {
+            let name = format!("found-{}-config.toml", clock::new_run_id(clock::now()));
+            files::write_atomic(&path.with_file_name(&name), bytes, 0o600)?;
+            said.push_str(&format!(" (kept as {name} beside it)"));
+        }
+        self.bring_back(path)?;
+        Ok(Some(said))
+    }
+
+    fn bring_back(&self, path: &Path) -> Result<(), WorldError> {
         let mode = self.known.mode.unwrap_or(0o600);
-        let mut real = path.clone();
+        let mut real = path.to_owned();
         match &self.known.link {
             None => files::clear(path)?,
             Some(link) => {
@@ -127,34 +134,61 @@ mod tests {
             symlink("../../dotfiles/looper.toml", &path).unwrap();
         }
         let mut file = UserFile::new(Some(path));
-        file.capture();
+        file.capture(true);
         (dir, file)
+    }
+
+    fn written(home: &Path) {
+        fs::create_dir_all(home.join("config/looper")).unwrap();
+        fs::write(home.join("config/looper/config.toml"), "evil").unwrap();
+    }
+
+    fn written_anew(home: &Path) {
+        files::clear(&home.join("config/looper/config.toml")).unwrap();
+        written(home);
+    }
+
+    fn linked(home: &Path) {
+        let path = home.join("config/looper/config.toml");
+        fs::create_dir_all(files::parent_of(&path)).unwrap();
+        fs::create_dir(home.join("e")).unwrap();
+        files::clear(&path).unwrap();
+        symlink("../../e", path).unwrap();
+    }
+
+    fn made_a_directory(home: &Path) {
+        files::clear(&home.join("config")).unwrap();
+        fs::create_dir_all(home.join("config/looper/config.toml/x")).unwrap();
+    }
+
+    fn moved_with_its_directory(home: &Path) {
+        files::clear(&home.join("config")).unwrap();
+        fs::create_dir_all(home.join("e/looper")).unwrap();
+        symlink("e", home.join("config")).unwrap();
+        fs::write(home.join("e/looper/config.toml"), "evil").unwrap();
+    }
+
+    #[test]
+    fn whoever_changes_it_where_no_stage_can_is_its_owner() {
+        let (dir, mut file) = home("file");
+        file.capture(false);
+        written(dir.path());
+        assert_eq!(file.restore().unwrap(), None);
     }
 
     #[rstest]
     fn what_a_stage_did_to_the_settings_of_the_user_is_undone(
         #[values("file", "link", "missing")] kind: &str,
-        #[values(
-            "mkdir -p config/looper; echo evil > config/looper/config.toml",
-            "mkdir -p config/looper; rm -f config/looper/config.toml; echo evil > config/looper/config.toml",
-            "mkdir -p config/looper e; ln -sf ../../e config/looper/config.toml",
-            "rm -rf config; mkdir -p config/looper/config.toml/x",
-            "rm -rf config e; mkdir -p e/looper; ln -s e config; echo evil > e/looper/config.toml"
-        )]
-        harm: &str,
+        #[values(written, written_anew, linked, made_a_directory, moved_with_its_directory)]
+        harm: fn(&Path),
     ) {
         let (dir, file) = home(kind);
         let path = file.path.clone().unwrap();
-        assert_eq!(file.difference(), None);
-        let done = std::process::Command::new("sh")
-            .args(["-ec", harm])
-            .current_dir(dir.path())
-            .status()
-            .unwrap();
-        assert!(done.success());
-        assert!(file.difference().is_some());
-        file.restore().unwrap();
-        assert_eq!(file.difference(), None);
+        assert_eq!(file.restore().unwrap(), None);
+        harm(dir.path());
+        let said = file.restore().unwrap();
+        assert!(said.is_some_and(|said| said.starts_with(path.to_str().unwrap())));
+        assert_eq!(file.restore().unwrap(), None);
         assert_eq!(
             fs::read_to_string(&path).ok().as_deref(),
             (kind != "missing").then_some("mine")

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::contained::{Worker, temporary_in};
+use super::contained::{Worker, forget_temporary_in, temporary_in};
 use super::error::WorldError;
 use super::host_world::{HostWorld, PATHS_MAX};
 use super::stage::redact_into;
@@ -78,7 +78,10 @@ impl HostWorld {
             Reply::Got(None)
         } else {
             match self.run_without_the_change(&terms, &snapshot.base_tree).await? {
-                Reply::Got(runs) => Reply::Got(Some(runs)),
+                Reply::Got(runs) => {
+                    forget_temporary_in(scratch.path())?;
+                    Reply::Got(Some(runs))
+                }
                 Reply::Interrupted => Reply::Interrupted,
             }
         };
