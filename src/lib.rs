@@ -7,6 +7,7 @@
 //! * `driver` is the loop between engine and world: decide, record, act, record.
 //! * `host` is the world: git, processes, files, the log on disk, the transaction, the clock.
 //! * [`scripted`] is an agent that follows a script; it stands on the other side of a process boundary.
+//! * [`mod@bench`] measures: what bad work gets committed, and what later facts say about real runs.
 //! * `ui` tells people what happens; `cli` is one file per command.
 
 // They panic where nobody listens.

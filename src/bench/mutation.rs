@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::accepted::Accepted;
-use super::mutate::{Kind, Mutant, choose, is_beside_the_work, mutants};
+use super::mutants::{Kind, Mutant, choose, is_beside_the_work, mutants};
 use super::rate::Rate;
 use super::reverify::{order, sentence, was_not_verified};
 use crate::engine::id::{CommitId, RepoPath, Seq, TaskId, TreeId};

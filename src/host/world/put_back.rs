@@ -10,8 +10,8 @@ use crate::host::lock::LockError;
 impl HostWorld {
     pub(super) fn capture_state(&mut self) -> Result<(), WorldError> {
         self.state_changes = None;
-        // In a full sandbox no stage can write it: whoever does is its owner.
-        self.user_file.capture(self.sandbox.level() != SandboxLevel::Full);
+        // In a sandbox no stage can write it: whoever does is its owner.
+        self.user_file.capture(self.sandbox.level() == SandboxLevel::None);
         let evidence = self.layout.evidence_of(self.loop_number.into());
         self.guard.capture(&evidence)
     }
