@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use super::oracle;
 use super::place::Place;
@@ -19,7 +18,6 @@ use crate::backlog::Backlog;
 use crate::engine::id::{RunId, TaskId};
 use crate::engine::task::{Status, Task};
 use crate::host::clock;
-use crate::host::process::sweep_run;
 
 /// What the believer made of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,17 +37,17 @@ pub struct Believed {
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Believed, TrialError> {
     let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
     let run = clock::new_run_id(clock::now());
-    let believer = Believer { place: &place, run: run.clone(), done: BTreeSet::new() };
+    let believer = Believer { place: &place, run, done: BTreeSet::new() };
     let done = believer.work(scenario.manifest.runs * scenario.manifest.iterations).await;
     // It would not do that. Its guests should not stay, though.
-    sweep_run(&run, Duration::ZERO).await;
+    place.end_guests().await;
     let done = done.map_err(TrialError::Run)?;
     check_words(&place)?;
     let tree = head_tree(&place)?;
     let names: Vec<&str> = done.iter().map(TaskId::as_str).collect();
     let said = oracle::ask(&place, scenario, &tree, &names.join(" ")).await?;
     let accepted = done.contains(&scenario.manifest.task);
-    place.leave();
+    place.leave().await;
     Ok(Believed { accepted, good: said.good, oracle: said.reason })
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::scenario::Scenario;
 use super::script::{self, Done};
 use super::trial::Terms;
-use crate::host::process::Cancel;
+use crate::host::process::{Cancel, sweep_marked};
 
 /// The settings of every scenario: one scripted agent in every role, and nothing between it and the
 /// gates.
@@ -37,6 +39,9 @@ impl_critique = "actor"
 const GIT_CONFIG: &str = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n\
      [init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n\
      [advice]\n\tdetachedHead = false\n[commit]\n\tgpgsign = false\n";
+
+/// Names the place to every program in it.
+const PLACE: &str = "BENCH";
 
 /// Every project begins at the same moment.
 const BEGINNING: &str = "2026-01-01T00:00:00Z";
@@ -97,7 +102,7 @@ impl Place {
             ("TZ", "UTC".into()),
             ("LC_ALL", "C".into()),
             ("NO_COLOR", "1".into()),
-            ("BENCH", self.top.clone().into()),
+            (PLACE, self.top.clone().into()),
         ];
         pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
     }
@@ -194,8 +199,15 @@ impl Place {
         Some(words.lines().collect::<Vec<_>>().join(", "))
     }
 
-    /// Removes what is not kept. What cannot be removed is left to the system's own cleaning.
-    pub(super) fn leave(self) {
+    /// Ends every process of the scenario that is still there, whatever session it is in: each has
+    /// this place in its environment.
+    pub(super) async fn end_guests(&self) {
+        sweep_marked(PLACE, self.top.as_os_str().as_bytes(), Duration::ZERO).await;
+    }
+
+    /// Ends and removes what is not kept. What cannot be removed is left to the system's own cleaning.
+    pub(super) async fn leave(self) {
+        self.end_guests().await;
         drop(self.temporary.map(TempDir::close));
     }
 }

@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::finding::{Finding, Story};
 use super::oracle::{self, OracleError};
@@ -19,7 +18,7 @@ use crate::engine::state::State;
 use crate::host::clock;
 use crate::host::git::{Git, GitError};
 use crate::host::log::{LogError, Reader, Writer};
-use crate::host::process::{Cancel, sweep_run};
+use crate::host::process::Cancel;
 
 /// How scenarios are run.
 #[derive(Clone, Debug)]
@@ -109,10 +108,8 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
         }
     }
     let Read { story, state, run } = read(&log, task, None)?;
-    if let Some(run) = &run {
-        // An agent that killed the loop may still be at work.
-        sweep_run(run, Duration::ZERO).await;
-    }
+    // An agent that killed the loop may still be at work.
+    place.end_guests().await;
     check_words(&place)?;
     let tree = tree(&place, &story)?;
     let done: Vec<&str> = state
@@ -132,7 +129,7 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
     };
     append(&log, state, run, judged)?;
     let finding = findings(&log)?.pop();
-    place.leave();
+    place.leave().await;
     Ok(finding.unwrap_or_else(|| unreachable!("BUG: the oracle's word was just written")))
 }
 

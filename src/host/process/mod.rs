@@ -28,4 +28,4 @@ pub use program::{become_program, find_program};
 pub use registry::{PROCESS_VARIABLE, become_subreaper};
 pub use run::run;
 pub use signal::terminate;
-pub use sweep::{RUN_VARIABLE, Swept, left_running, sweep_run};
+pub use sweep::{RUN_VARIABLE, Swept, left_running, sweep_marked, sweep_run};

@@ -33,22 +33,27 @@ pub struct Swept {
 /// what they started, except what says that it works for another run. Never this process, nor what
 /// it started. For the time after a kill of `looper`, when agents are still at work.
 pub async fn sweep_run(run: &RunId, grace: Duration) -> Swept {
-    sweep(Instant::now() + grace, &BTreeSet::new(), || left_of_run(run)).await
+    sweep_marked(RUN_VARIABLE, run.as_str().as_bytes(), grace).await
+}
+
+/// The same for processes whose environment has this variable with this value.
+pub async fn sweep_marked(name: &str, value: &[u8], grace: Duration) -> Swept {
+    sweep(Instant::now() + grace, &BTreeSet::new(), || left_of(name, value)).await
 }
 
 /// The processes that still work for a run whose `looper` is gone.
 pub fn left_running(run: &RunId) -> Vec<i32> {
-    left_of_run(run).ids.into_iter().map(|id| id.pid).collect()
+    let left = left_of(RUN_VARIABLE, run.as_str().as_bytes());
+    left.ids.into_iter().map(|id| id.pid).collect()
 }
 
-fn left_of_run(run: &RunId) -> Left {
+fn left_of(name: &str, value: &[u8]) -> Left {
     let table = Table::read();
     let own = getpid().as_raw_nonzero().get();
-    let run_of = |pid: i32| variable(pid, RUN_VARIABLE);
-    let is_its = |stat: &Stat| run_of(stat.id.pid).is_some_and(|id| id == run.as_str().as_bytes());
-    let not_its = |stat: Stat| {
-        stat.id.pid == own || run_of(stat.id.pid).is_some_and(|id| id != run.as_str().as_bytes())
-    };
+    let mark_of = |pid: i32| variable(pid, name);
+    let is_its = |stat: &Stat| mark_of(stat.id.pid).is_some_and(|mark| mark == value);
+    let not_its =
+        |stat: Stat| stat.id.pid == own || mark_of(stat.id.pid).is_some_and(|mark| mark != value);
     let started_here = table.tree(own, &|_| false);
     let is_ours = |stat: &Stat| started_here.iter().any(|ours| ours.id == stat.id);
     let mut left = BTreeSet::new();

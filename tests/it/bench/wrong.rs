@@ -108,6 +108,24 @@ fn a_benchmark_that_is_ended_leaves_nothing_behind(#[case] more: &[&str]) {
     assert_eq!(with(&temporary), [""; 0]);
 }
 
+/// Whatever starts it, and in whatever session it is.
+#[rstest]
+#[case::an_agent("implement.sh", &[])]
+#[case::an_oracle("oracle.sh", &[])]
+#[case::a_setup("setup.sh", &[])]
+#[case::an_agent_that_is_believed("implement.sh", &["--believer"])]
+fn nothing_outlives_its_scenario(#[case] file: &str, #[case] more: &[&str]) {
+    let text = "setsid sh -c \"sleep 60; : $BENCH\" > /dev/null 2>&1 &";
+    let dir = scenario(&[("scenario.toml", MANIFEST), (file, text)]);
+    let temporary = dir.path().join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let mut bench = looper(dir.path());
+    bench.args(["bench", "--scenarios", "some"]).args(more).env("TMPDIR", &temporary);
+    let ran = start(bench).end();
+    assert!(ran.status.code().is_some_and(|code| code <= 1), "{}", ran.stderr);
+    assert_eq!(with(&temporary), [""; 0]);
+}
+
 /// Command lines of processes that name this directory.
 fn with(dir: &Path) -> Vec<String> {
     let dir = dir.to_str().unwrap();
