@@ -30,24 +30,36 @@ pub struct Believed {
     pub oracle: String,
 }
 
+impl Believed {
+    /// Whether it takes what is bad for done.
+    pub fn is_fooled(&self) -> bool {
+        self.accepted && !self.good
+    }
+}
+
 /// Lets the believer work through a scenario, and asks the oracle.
 ///
 /// # Errors
 /// The scenario cannot be laid out, or its oracle is silent.
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Believed, TrialError> {
     let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
+    let found = run_in(&place, scenario).await;
+    place.leave().await;
+    found
+}
+
+async fn run_in(place: &Place, scenario: &Scenario) -> Result<Believed, TrialError> {
     let run = clock::new_run_id(clock::now());
-    let believer = Believer { place: &place, run, done: BTreeSet::new() };
+    let believer = Believer { place, run, done: BTreeSet::new() };
     let done = believer.work(scenario.manifest.runs * scenario.manifest.iterations).await;
     // It would not do that. Its guests should not stay, though.
     place.end_guests().await;
     let done = done.map_err(TrialError::Run)?;
-    check_words(&place)?;
-    let tree = head_tree(&place)?;
+    check_words(place)?;
+    let tree = head_tree(place)?;
     let names: Vec<&str> = done.iter().map(TaskId::as_str).collect();
-    let said = oracle::ask(&place, scenario, &tree, &names.join(" ")).await?;
+    let said = oracle::ask(place, scenario, &tree, &names.join(" ")).await?;
     let accepted = done.contains(&scenario.manifest.task);
-    place.leave().await;
     Ok(Believed { accepted, good: said.good, oracle: said.reason })
 }
 

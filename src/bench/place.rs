@@ -83,8 +83,13 @@ impl Place {
         fs::write(place.top.join("home/.gitconfig"), GIT_CONFIG)?;
         place.environment = place.surroundings(terms.path.as_deref());
         place.furnish(scenario)?;
-        place.begin(scenario).await?;
-        Ok(place)
+        match place.begin(scenario).await {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                place.leave().await;
+                Err(error)
+            }
+        }
     }
 
     fn surroundings(&self, path: Option<&OsStr>) -> BTreeMap<OsString, OsString> {

@@ -91,10 +91,16 @@ impl From<OracleError> for TrialError {
 /// Something does not work as it has to for the scenario to say anything.
 pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialError> {
     let place = Place::lay_out(scenario, terms).await.map_err(TrialError::Place)?;
+    let found = run_in(&place, scenario, terms).await;
+    place.leave().await;
+    found
+}
+
+async fn run_in(place: &Place, scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialError> {
     let log = place.project().join(".looper/events.jsonl");
     let task = &scenario.manifest.task;
     for _ in 0..scenario.manifest.runs {
-        let ended = run_once(&place, scenario, terms).await?;
+        let ended = run_once(place, scenario, terms).await?;
         if ended.code == Some(BAD_LOG) {
             // What it refuses to believe counts for nothing here too, but for what it had done.
             if had_committed(&log, task) {
@@ -110,15 +116,15 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
     let Read { story, state, run } = read(&log, task, None)?;
     // An agent that killed the loop may still be at work.
     place.end_guests().await;
-    check_words(&place)?;
-    let tree = tree(&place, &story)?;
+    check_words(place)?;
+    let tree = tree(place, &story)?;
     let done: Vec<&str> = state
         .progress()
         .iter()
         .filter(|(_, progress)| progress.status == crate::engine::task::Status::Done)
         .map(|(task, _)| task.as_str())
         .collect();
-    let said = oracle::ask(&place, scenario, &tree, &done.join(" ")).await?;
+    let said = oracle::ask(place, scenario, &tree, &done.join(" ")).await?;
     let judged = OracleJudged {
         scenario: scenario.name.clone(),
         kind: scenario.manifest.kind,
@@ -129,7 +135,6 @@ pub async fn run(scenario: &Scenario, terms: &Terms) -> Result<Finding, TrialErr
     };
     append(&log, state, run, judged)?;
     let finding = findings(&log)?.pop();
-    place.leave().await;
     Ok(finding.unwrap_or_else(|| unreachable!("BUG: the oracle's word was just written")))
 }
 
