@@ -21,7 +21,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::signals::Signals;
 use super::site::Site;
-use super::{anew, print, tell};
+use super::{anew, print, print_json, tell};
 use crate::bench::believer::{self, Believed};
 use crate::bench::report::{Report, Row};
 use crate::bench::scenario::Scenario;
@@ -187,9 +187,7 @@ fn silent(name: &str, error: &TrialError) -> Failure {
 fn tell_report(site: &Site, report: &Report) -> Result<Exit, Failure> {
     match site.global.format {
         Format::Json => {
-            let json = serde_json::to_string_pretty(report);
-            let json = json.map_err(|error| Failure::of(Exit::Bug, &error))?;
-            print(&format!("{json}\n"))?;
+            print_json(report)?;
         }
         Format::Text => {
             let is_bare = report.scenarios.is_empty() && !report.commits.is_empty();
@@ -200,7 +198,7 @@ fn tell_report(site: &Site, report: &Report) -> Result<Exit, Failure> {
     Ok(if report.is_clean() { Exit::Ok } else { Exit::PersonNeeded })
 }
 
-/// A scenario that does not fool the believer, or does not convince it, tries nothing.
+/// A scenario with bad work that does not fool the believer tries nothing.
 fn believed_all(
     site: &Site,
     believed: &BTreeMap<String, (Arc<Scenario>, Believed)>,

@@ -104,6 +104,12 @@ fn print(text: &str) -> Result<Exit, Failure> {
     stream(text).map(|_| Exit::Ok)
 }
 
+/// The same for data as JSON.
+fn print_json(data: &impl serde::Serialize) -> Result<Exit, Failure> {
+    let json = serde_json::to_string_pretty(data);
+    print(&format!("{}\n", json.map_err(|error| Failure::of(Exit::Bug, &error))?))
+}
+
 /// Writes data to standard output, and says whether anybody still reads.
 fn stream(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();

@@ -10,7 +10,7 @@ use crate::engine::charter::SandboxLevel;
 use crate::host::config::Overrides;
 use crate::host::git::Git;
 use crate::host::paths::Layout;
-use crate::host::process::{self, Cancel, find_program};
+use crate::host::process::{self, Cancel};
 use crate::host::recheck::{Recheck, RecheckError};
 use crate::host::sandbox::{ours, resolve};
 
@@ -29,8 +29,6 @@ pub(super) async fn open(site: &Site, layout: &Layout, cancel: Cancel) -> Result
     // What a command leaves running ends with it. Nothing else is started by this process.
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
     let project = layout.project().to_owned();
-    let is_there =
-        |shell: &&str| find_program(shell.as_ref(), &site.environment, &project).is_some();
     let mut protected = ours(layout, [&dirs[0], &dirs[1]], &backlog, &site.environment);
     if chosen.sandbox.level() != SandboxLevel::None {
         protected.push(project.clone());
@@ -39,7 +37,7 @@ pub(super) async fn open(site: &Site, layout: &Layout, cancel: Cancel) -> Result
     Ok(Recheck {
         git,
         environment: site.environment.clone(),
-        shell: ["bash", "sh"].into_iter().find(is_there),
+        shell: site.shell(&project),
         writable: resolve(places, &site.environment),
         network: chosen.containment.verify_network,
         sandbox: chosen.sandbox,

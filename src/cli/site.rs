@@ -22,6 +22,7 @@ use crate::host::config::{self, Config, Overrides, Sources};
 use crate::host::git::Git;
 use crate::host::log::Reader;
 use crate::host::paths::{self, Layout};
+use crate::host::process::find_program;
 
 /// Variables that would point git, ours or an agent's, at another repository.
 const GIT_VARIABLES: [&str; 8] = [
@@ -67,6 +68,13 @@ impl Site {
     /// The backlog that a command is about.
     pub(crate) fn backlog(&self, layout: &Layout) -> Result<PathBuf, Failure> {
         Ok(layout.find_backlog(self.global.backlog.as_deref(), &self.cwd)?)
+    }
+
+    /// The shell of verify commands; nothing where there is none.
+    pub(crate) fn shell(&self, project: &Path) -> Option<&'static str> {
+        let is_there =
+            |shell: &&str| find_program(shell.as_ref(), &self.environment, project).is_some();
+        ["bash", "sh"].into_iter().find(is_there)
     }
 
     /// The user's own settings, whether or not the file is there.

@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::signals::Signals;
 use crate::cli::site::Site;
-use crate::cli::{print, recheck, tell};
+use crate::cli::{print, print_json, recheck, tell};
 use crate::ui::sanitize::clean_line;
 use crate::ui::story::short;
 
@@ -45,13 +45,9 @@ pub(super) fn mutate(site: &Site, args: &BenchArgs, log: &Path) -> Result<Exit, 
     })?;
     let mutation = Mutation::new(seed, tasks);
     match site.global.format {
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&mutation);
-            let json = json.map_err(|error| Failure::of(Exit::Bug, &error))?;
-            print(&format!("{json}\n"))?;
-        }
-        Format::Text => drop(print(&text(&mutation))?),
-    }
+        Format::Json => print_json(&mutation)?,
+        Format::Text => print(&text(&mutation))?,
+    };
     Ok(if mutation.vacuous.is_empty() { Exit::Ok } else { Exit::PersonNeeded })
 }
 

@@ -80,21 +80,20 @@ pub(super) fn believed(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -
         let oracle = if found.good { "good" } else { &found.oracle };
         table.add_row([name, scenario.manifest.kind.name(), accepted, oracle].map(clean_line));
     }
-    let is_fooled = |scenario: &Scenario, found: &Believed| {
-        scenario.manifest.kind == ScenarioKind::Bad && found.accepted && !found.good
-    };
-    let fooled = believed.values().filter(|(scenario, found)| is_fooled(scenario, found)).count();
+    let all = believed.values();
+    let fooled = all.filter(|(scenario, found)| is_bad(scenario) && found.is_fooled()).count();
     format!("{table}\n\n{} scenarios, {fooled} false PASS\n", believed.len())
 }
 
-/// Scenarios with bad work that fools nobody, and with good work that is none.
+/// Scenarios with bad work that does not even fool the believer.
 pub(super) fn idle(believed: &BTreeMap<String, (Arc<Scenario>, Believed)>) -> Vec<&str> {
-    let is_idle = |scenario: &Scenario, found: &Believed| match scenario.manifest.kind {
-        ScenarioKind::Bad => !found.accepted || found.good,
-        ScenarioKind::Good => false,
-    };
-    let idle = believed.iter().filter(|(_, (scenario, found))| is_idle(scenario, found));
+    let all = believed.iter();
+    let idle = all.filter(|(_, (scenario, found))| is_bad(scenario) && !found.is_fooled());
     idle.map(|(name, _)| name.as_str()).collect()
+}
+
+fn is_bad(scenario: &Scenario) -> bool {
+    scenario.manifest.kind == ScenarioKind::Bad
 }
 
 pub(super) fn plain(head: &[&str]) -> Table {

@@ -25,7 +25,7 @@ use crate::host::lock::Lock;
 use crate::host::log::{Reader, Writer};
 use crate::host::objects::Objects;
 use crate::host::paths::Layout;
-use crate::host::process::{Cancel, Limits, find_program, left_running, sweep_run};
+use crate::host::process::{Cancel, Limits, left_running, sweep_run};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::tx::{Memory, Opened as OpenedTx, Tx};
@@ -192,9 +192,7 @@ fn other_backlog(path: &Path) -> Failure {
 }
 
 fn find_shell(site: &Site, layout: &Layout) -> Result<&'static str, Failure> {
-    let is_there =
-        |shell: &str| find_program(shell.as_ref(), &site.environment, layout.project()).is_some();
-    ["bash", "sh"].into_iter().find(|shell| is_there(shell)).ok_or_else(|| {
+    site.shell(layout.project()).ok_or_else(|| {
         Failure::new(Exit::Refused, "neither bash nor sh is on the PATH")
             .help("verify commands need a shell")
     })

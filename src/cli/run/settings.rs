@@ -84,7 +84,7 @@ pub(super) fn put_back(
         if found.is_some() {
             set_aside(layout, &name, notes)?;
         } else {
-            notes.push(removed(&path));
+            notes.push(format!("{} was removed while an attempt was open", path.display()));
         }
         let Some(wanted) = pinned.get(&name) else { continue };
         match objects.get(&ObjectId::new(wanted.as_str()), BYTES_MAX) {
@@ -119,18 +119,6 @@ fn read_user(path: &Path) -> Result<Vec<u8>, FileError> {
     }
 }
 
-fn changed(path: &Path, aside: &Path) -> String {
-    format!(
-        "{} was changed while an attempt was open; what was there is kept as {}",
-        path.display(),
-        aside.display()
-    )
-}
-
-fn removed(path: &Path) -> String {
-    format!("{} was removed while an attempt was open", path.display())
-}
-
 fn digest_of(layout: &Layout, name: &str) -> Option<Digest> {
     let bytes = files::read_bounded(&layout.state().join(name), BYTES_MAX);
     bytes.ok().map(|bytes| digest(&bytes))
@@ -140,7 +128,11 @@ fn set_aside(layout: &Layout, name: &str, notes: &mut Vec<String>) -> Result<(),
     let path = layout.state().join(name);
     let file_name = Path::new(name).file_name().unwrap_or_default().display();
     let aside = open::set_aside(layout, &path, |id| format!("found-{id}-{file_name}"))?;
-    notes.push(changed(&path, &aside));
+    notes.push(format!(
+        "{} was changed while an attempt was open; what was there is kept as {}",
+        path.display(),
+        aside.display()
+    ));
     Ok(())
 }
 

@@ -50,20 +50,19 @@ const ELSEWHERE: [&str; 6] = ["-C", "--directory", "--prefix", "--cwd", "--dir",
 /// The directories in which such a tool is told to begin: `-C dir`, `-Cdir`, `-sC dir`,
 /// `--directory=dir`.
 fn elsewhere(texts: &[String]) -> Vec<&str> {
-    let next = |index: usize| texts.get(index + 1).map(String::as_str);
-    let told = |(index, text): (usize, &'_ String)| -> Option<&str> {
-        let text = &texts[index][..text.len()];
-        if ELSEWHERE.contains(&text) {
-            return next(index);
+    let mut found = vec![];
+    for (index, text) in texts.iter().enumerate() {
+        let next = texts.get(index + 1).map(String::as_str);
+        let letters = text.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
+        if ELSEWHERE.contains(&text.as_str()) {
+            found.extend(next);
+        } else if let Some((option, value)) = text.split_once('=') {
+            found.extend(ELSEWHERE.contains(&option).then_some(value));
+        } else if let Some((_, value)) = letters.and_then(|letters| letters.split_once('C')) {
+            found.extend(if value.is_empty() { next } else { Some(value) });
         }
-        if let Some((option, value)) = text.split_once('=') {
-            return ELSEWHERE.contains(&option).then_some(value);
-        }
-        let letters = text.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
-        let (_, value) = letters.split_once('C')?;
-        if value.is_empty() { next(index) } else { Some(value) }
-    };
-    texts.iter().enumerate().filter_map(told).collect()
+    }
+    found
 }
 
 struct Names {
@@ -135,10 +134,8 @@ impl Names {
             Inner::Program(inner_words) => {
                 let name = program(inner_words, &self.known);
                 if matches!(name.as_str(), "cd" | "pushd")
-                    && let Some(to) = inner_words[1..].iter().find(|word| {
-                        let text = word.text(&self.known);
-                        !text.starts_with('-')
-                    })
+                    && let Some(to) =
+                        inner_words[1..].iter().find(|it| !it.text(&self.known).starts_with('-'))
                 {
                     self.place = self.place.join(&to.place(&self.known));
                 }

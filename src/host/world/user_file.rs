@@ -16,12 +16,12 @@ const BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct UserFile {
     path: Option<PathBuf>,
-    known: Look,
-    is_watched: bool,
+    /// Nothing where it is not watched.
+    known: Option<Look>,
 }
 
 /// What can be seen of a file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Look {
     /// Where it leads to, if it is a link.
     link: Option<PathBuf>,
@@ -29,9 +29,8 @@ struct Look {
     mode: Option<u32>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Content {
-    #[default]
     Missing,
     Bytes(Vec<u8>),
     /// A directory, a pipe, too much, or closed to us.
@@ -41,13 +40,12 @@ enum Content {
 impl UserFile {
     /// A user without a home has no such file.
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, known: Look::default(), is_watched: false }
+        Self { path, known: None }
     }
 
     /// Remembers what it is, if a stage could change it.
     pub(super) fn capture(&mut self, is_watched: bool) {
-        self.is_watched = is_watched;
-        self.known = self.path.as_deref().map(Look::at).unwrap_or_default();
+        self.known = self.path.as_deref().filter(|_| is_watched).map(Look::at);
     }
 
     /// Makes it again what it was, and says so. What it said meanwhile is kept beside it.
@@ -55,11 +53,9 @@ impl UserFile {
     /// # Errors
     /// It cannot be written.
     pub(super) fn restore(&self) -> Result<Option<String>, WorldError> {
-        let Some(path) = self.path.as_deref().filter(|_| self.is_watched) else {
-            return Ok(None);
-        };
+        let (Some(path), Some(known)) = (&self.path, &self.known) else { return Ok(None) };
         let found = Look::at(path);
-        if found == self.known {
+        if found == *known {
             return Ok(None);
         }
         let mut said = path.display().to_string();
@@ -68,14 +64,16 @@ impl UserFile {
             files::write_atomic(&path.with_file_name(&name), bytes, 0o600)?;
             said.push_str(&format!(" (kept as {name} beside it)"));
         }
-        self.bring_back(path)?;
+        known.bring_back(path)?;
         Ok(Some(said))
     }
+}
 
+impl Look {
     fn bring_back(&self, path: &Path) -> Result<(), WorldError> {
-        let mode = self.known.mode.unwrap_or(0o600);
+        let mode = self.mode.unwrap_or(0o600);
         let mut real = path.to_owned();
-        match &self.known.link {
+        match &self.link {
             None => files::clear(path)?,
             Some(link) => {
                 if fs::read_link(path).ok().as_ref() != Some(link) {
@@ -87,7 +85,7 @@ impl UserFile {
                 real = fs::canonicalize(&real).unwrap_or(real);
             }
         }
-        match &self.known.content {
+        match &self.content {
             Content::Bytes(bytes) => {
                 files::create_dir(files::parent_of(&real))?;
                 Ok(files::write_atomic(&real, bytes, mode)?)
@@ -96,9 +94,7 @@ impl UserFile {
             Content::Unreadable => Ok(()),
         }
     }
-}
 
-impl Look {
     fn at(path: &Path) -> Self {
         let content = match files::read_bounded(path, BYTES_MAX) {
             Ok(bytes) => Content::Bytes(bytes),
