@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::at::At;
+
 /// What an agent's end means. Read from its exit, its frames and its own error channel only.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -45,8 +47,34 @@ pub struct Usage {
     pub cached: u64,
     /// Tokens written.
     pub output: u64,
-    /// What it cost, in US dollars, where the agent says so.
+    /// What it cost, in US dollars, where the agent says so or the configuration has a price.
     pub cost_usd: Option<Usd>,
+    /// Whether the cost was worked out from the prices in the configuration.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_estimated: bool,
+}
+
+/// What an agent did besides talking, as far as it says so. No audit: some programs do not tell of
+/// a command that fails at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activity {
+    /// Tools it used, commands included.
+    pub tools: u64,
+    /// Commands it ran in a shell.
+    pub commands: u64,
+}
+
+/// How much of an allowance is used, as an agent's provider tells it on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaWindow {
+    /// Which allowance, in the provider's words, such as `five_hour` or `primary`.
+    pub window: String,
+    /// Per cent of it, rounded up.
+    pub used_percent: u32,
+    /// When it begins anew.
+    pub resets_at: Option<At>,
 }
 
 /// US dollars, kept in millionths so that sums are exact.

@@ -131,6 +131,9 @@ macro_rules! finished {
             state_changes: touched(&$answer),
             rescued: vec![],
             sandbox: None,
+            session: None,
+            activity: None,
+            quota: vec![],
             $($field: $value,)*
         }
     };

@@ -56,6 +56,9 @@ macro_rules! finished {
             state_changes: $called.state_changes,
             rescued: $called.rescued,
             sandbox: None,
+            session: None,
+            activity: None,
+            quota: vec![],
             $($field: $value,)*
         }
     };

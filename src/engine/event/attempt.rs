@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::at::At;
 use crate::engine::charter::{GateId, SandboxLevel};
 use crate::engine::id::{AgentName, CommitId, ObjectId, RepoPath, TaskId, TreeId};
-use crate::engine::report::{Class, Usage};
+use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::verdict::Verdict;
 
 /// Data of `task_selected`.
@@ -75,6 +75,15 @@ macro_rules! stage_finished {
             /// How well it was contained. Older logs do not say.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub sandbox: Option<SandboxLevel>,
+            /// What it calls its session or thread.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub session: Option<String>,
+            /// What it says it did.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub activity: Option<Activity>,
+            /// How much of its provider's allowances is used.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub quota: Vec<QuotaWindow>,
             $($(#[$field_doc])* pub $field: $type,)*
         }
     };

@@ -13,7 +13,7 @@ use super::gemini::{self, Gemini};
 use super::opencode::Opencode;
 use super::reset::{sane, until};
 use crate::engine::at::At;
-use crate::engine::report::{Class, Usage};
+use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::host::process::{Cause, Ended};
 
 /// How much of standard error is looked at.
@@ -47,6 +47,12 @@ pub struct Answer {
     pub model: Option<String>,
     /// What it says about its failure.
     pub error: Option<String>,
+    /// What it calls its session or thread.
+    pub session: Option<String>,
+    /// What it says it did.
+    pub activity: Option<Activity>,
+    /// How much of its provider's allowances is used, as last reported.
+    pub quota: Vec<QuotaWindow>,
     /// Types of frames that nobody here knows, and lines that are no frames, each named once.
     pub unknown_frames: Vec<String>,
 }
@@ -182,6 +188,9 @@ impl Reading {
             usage: self.usage,
             model: self.model,
             error: None,
+            session: None,
+            activity: None,
+            quota: vec![],
             unknown_frames: self.unknown.into_iter().collect(),
         }
     }

@@ -163,5 +163,6 @@ fn usage(frame: &Value, failures: Failures) -> Usage {
         Failures::Mumbled => read.saturating_sub(cached),
     };
     let cost_usd = frame["total_cost_usd"].as_f64().map(Usd::from_dollars);
-    Usage { input, cached, output: tokens(&usage["output_tokens"]), cost_usd }
+    let output = tokens(&usage["output_tokens"]);
+    Usage { input, cached, output, cost_usd, ..Usage::default() }
 }

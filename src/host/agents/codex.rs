@@ -77,6 +77,6 @@ fn usage(usage: &Value) -> Usage {
         input: tokens(&usage["input_tokens"]).saturating_sub(cached),
         cached,
         output: tokens(&usage["output_tokens"]),
-        cost_usd: None,
+        ..Usage::default()
     }
 }

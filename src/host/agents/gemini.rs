@@ -76,7 +76,7 @@ fn usage(stats: &Value) -> Usage {
         input: read.saturating_sub(cached),
         cached,
         output: written.max(tokens(&stats["output_tokens"])),
-        cost_usd: None,
+        ..Usage::default()
     }
 }
 

@@ -41,6 +41,9 @@ macro_rules! finished {
             state_changes: $called.state_changes,
             rescued: $called.rescued,
             sandbox: Some($called.sandbox),
+            session: $called.session,
+            activity: $called.activity,
+            quota: $called.quota,
             $($field: $value,)*
         }
     };

@@ -17,7 +17,7 @@ use crate::engine::at::At;
 use crate::engine::charter::{AgentTerms, PromptBy, SandboxLevel, Stage};
 use crate::engine::event::StageStarted;
 use crate::engine::id::ObjectId;
-use crate::engine::report::{Class, Usage};
+use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::secret::{Redactor, redact};
 use crate::engine::verdict::{Verdict, verdict};
 use crate::host::agents::{self, Answer, Evidence, Format, PlaceError};
@@ -54,6 +54,9 @@ pub(super) struct Called {
     pub(super) state_changes: Vec<String>,
     pub(super) rescued: Vec<String>,
     pub(super) sandbox: SandboxLevel,
+    pub(super) session: Option<String>,
+    pub(super) activity: Option<Activity>,
+    pub(super) quota: Vec<QuotaWindow>,
 }
 
 /// A final message, and where it is kept.
@@ -153,6 +156,9 @@ impl HostWorld {
             state_changes,
             rescued,
             sandbox: level,
+            session: answer.session,
+            activity: answer.activity,
+            quota: answer.quota,
         }))
     }
 
@@ -280,5 +286,8 @@ pub(super) fn missing(prompt: ObjectId, terms: &AgentTerms, sandbox: SandboxLeve
         state_changes: vec![],
         rescued: vec![],
         sandbox,
+        session: None,
+        activity: None,
+        quota: vec![],
     }
 }
