@@ -96,9 +96,14 @@ impl Site {
         Ok(Config::load(&Sources { user_file, project_file, env: &env, flags })?)
     }
 
+    /// Whether standard error is a terminal.
+    pub(crate) fn has_terminal(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
     /// Whether standard error takes colours.
     pub(crate) fn is_colored(&self) -> bool {
-        self.wants_color(std::io::stderr().is_terminal())
+        self.wants_color(self.has_terminal())
     }
 
     /// Whether standard output takes colours.

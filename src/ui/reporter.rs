@@ -17,27 +17,20 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Reporter {
     color: bool,
     quiet: bool,
+    has_bar: bool,
     bar: Option<ProgressBar>,
 }
 
 impl Reporter {
     /// `is_terminal`: whether standard error can show a bar.
     pub fn new(is_terminal: bool, color: bool, quiet: bool) -> Self {
-        let bar = (is_terminal && !quiet).then(|| {
-            let style = "{spinner} {bar:20} {pos}/{len} tasks  {wide_msg} {elapsed}";
-            let style = ProgressStyle::with_template(style)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style);
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        Self { color, quiet, bar }
+        Self { color, quiet, has_bar: is_terminal && !quiet, bar: None }
     }
 
     /// Something happened; so many of the tasks are done now.
     pub fn saw(&mut self, event: &Event, done: u64, total: u64) {
-        if let Some(bar) = &self.bar {
+        if self.has_bar {
+            let bar = self.bar.get_or_insert_with(new_bar);
             bar.set_length(total);
             bar.set_position(done);
             if let Some(doing) = doing(&event.kind) {
@@ -62,12 +55,22 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar away.
+    /// Takes the bar away until something happens again.
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
+}
+
+fn new_bar() -> ProgressBar {
+    let style = "{spinner} {bar:20} {pos}/{len} tasks  {wide_msg} {elapsed}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(style);
+    bar.enable_steady_tick(TICK);
+    bar
 }
 
 /// What is being done from now on.

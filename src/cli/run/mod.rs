@@ -1,5 +1,6 @@
 //! `looper run`: settles what is open, checks everything, works through the backlog.
 
+mod again;
 mod banner;
 pub(super) mod charter;
 pub(super) mod contain;
@@ -13,6 +14,7 @@ mod wait;
 pub(super) use news::write_pending;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::args::RunArgs;
 use super::exit::Exit;
@@ -39,9 +41,10 @@ use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
+use crate::ui::sanitize::clean_line;
 use contain::{Chosen, Ground};
 use settle::Settled;
-use wait::Used;
+use wait::{Used, Waits};
 
 type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
 
@@ -49,6 +52,8 @@ type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
 pub(crate) struct Told {
     reporter: Reporter,
     outcome: Settled,
+    /// How often an agent ended well.
+    answers: u64,
 }
 
 impl Watch for Told {
@@ -57,6 +62,7 @@ impl Watch for Told {
         let is_done = |status: Status| status == Status::Done;
         let done = state.progress().values().filter(|known| is_done(known.status)).count();
         self.outcome.saw(event);
+        self.answers += u64::from(wait::is_good_answer(&event.kind));
         self.reporter.saw(event, done.min(tasks) as u64, tasks as u64);
     }
 }
@@ -189,8 +195,14 @@ async fn drive(
     driver: &mut HostDriver,
     mut cancel: Cancel,
 ) -> Result<Exit, Failure> {
-    let mut pause = wait::PROBE.0;
+    let mut waits = Waits::default();
     let mut used = Used::default();
+    let waiting = driver.state().paused().cloned();
+    if let Some(paused) = waiting.filter(|_| args.wait)
+        && let Some(exit) = go_on_waiting(site, flags, layout, driver, &mut cancel, &paused).await?
+    {
+        return Ok(exit);
+    }
     loop {
         let config = &read_config(site, layout, flags)?;
         let chosen = contained(site, config, layout, driver).await;
@@ -215,17 +227,53 @@ async fn drive(
             return Ok(Exit::RateLimited);
         }
         used.add(driver.state());
-        let wait = wait::wait_for(&paused, pause);
-        pause = (pause * 2).min(wait::PROBE.1);
-        warn(site, &format!("waiting {} s for {}", wait.as_secs(), paused.agent));
-        if let Some(request) = wait::sleep(wait, driver, &mut cancel).await {
-            match driver.end_wait(request).await? {
-                Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
-                Outcome::Paused(_) => return Ok(Exit::RateLimited),
-            }
+        let time = waits.next(&paused, clock::now(), driver.watch.answers);
+        if let Some(exit) = wait_out(site, driver, &mut cancel, &paused, time).await? {
+            return Ok(exit);
         }
         driver.world.reload_backlog()?;
         driver.world.set_prompts(Prompts::load(&layout.prompts())?);
+    }
+}
+
+/// Waits on where an earlier process did, whatever ended it. Only for an agent that is still to be
+/// called, and no longer than its provider wants.
+async fn go_on_waiting(
+    site: &Site,
+    flags: &Overrides,
+    layout: &Layout,
+    driver: &mut HostDriver,
+    cancel: &mut Cancel,
+    paused: &RunPaused,
+) -> Result<Option<Exit>, Failure> {
+    let now = clock::now();
+    let Some(until) = paused.until.filter(|until| *until > now) else { return Ok(None) };
+    let config = read_config(site, layout, flags)?;
+    if !charter::role_names(&config).contains(&paused.agent) {
+        return Ok(None);
+    }
+    let ended = wait_out(site, driver, cancel, paused, wait::left(until, now)).await?;
+    if ended.is_none() {
+        driver.world.reload_backlog()?;
+        driver.world.set_prompts(Prompts::load(&layout.prompts())?);
+    }
+    Ok(ended)
+}
+
+/// Waits, unless somebody wants the run to end: then it does.
+async fn wait_out(
+    site: &Site,
+    driver: &mut HostDriver,
+    cancel: &mut Cancel,
+    paused: &RunPaused,
+    time: Duration,
+) -> Result<Option<Exit>, Failure> {
+    let request = wait::wait(site, paused, time, driver, cancel).await;
+    let Some(request) = request else { return Ok(None) };
+    let charter = driver.state().charter().cloned();
+    match (driver.end_wait(request).await?, charter) {
+        (Outcome::Ended(ended), Some(charter)) => end(site, driver, &charter, &ended).map(Some),
+        (Outcome::Ended(_) | Outcome::Paused(_), _) => Ok(Some(Exit::RateLimited)),
     }
 }
 
@@ -279,15 +327,13 @@ fn begin(
 fn tell_pause(paused: &RunPaused) {
     let when = match paused.until {
         None => "its provider does not say until when".to_owned(),
-        Some(until) => {
-            let local = until.timestamp().to_zoned(jiff::tz::TimeZone::system());
-            format!("until {}", local.strftime("%Y-%m-%d %H:%M:%S %Z"))
-        }
+        Some(until) => format!("until {}", wait::local(until)),
     };
+    let again = again::command_line(std::env::args_os().skip(1));
     say(&format!(
         "{} is limited, {when}.\nEverything is rolled back and nothing counts as a failure.\n\
-         Run the same command again then, or now with --wait.\n",
-        paused.agent
+         Run the same again then:\n  {again}\nor this now, and it waits:\n  {again} --wait\n",
+        clean_line(paused.agent.as_str())
     ));
 }
 

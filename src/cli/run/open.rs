@@ -334,7 +334,6 @@ impl Opened {
         layout: &Layout,
         lock: Lock,
     ) -> (HostDriver, Option<Failure>) {
-        use std::io::IsTerminal as _;
         let mut log = HostLog::new(self.writer);
         let mut world = HostWorld::new(Parts {
             user_file: site.user_file(),
@@ -352,9 +351,8 @@ impl Opened {
             is_recovering: !self.state.is_settled(),
         });
         log.wait_for(world.objects().unflushed());
-        let is_terminal = std::io::stderr().is_terminal();
-        let reporter = Reporter::new(is_terminal, site.is_colored(), site.global.quiet);
-        let told = Told { reporter, outcome: Settled::default() };
+        let reporter = Reporter::new(site.has_terminal(), site.is_colored(), site.global.quiet);
+        let told = Told { reporter, outcome: Settled::default(), answers: 0 };
         let driver = Driver::new(log, world, SystemClock, told, self.state, self.run);
         (driver, self.refusal)
     }

@@ -2,17 +2,29 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
+
 use super::HostDriver;
+use crate::cli::site::Site;
+use crate::cli::tell;
 use crate::driver::{Request, World as _};
+use crate::engine::at::At;
 use crate::engine::charter::Charter;
-use crate::engine::event::RunPaused;
-use crate::engine::report::Usd;
+use crate::engine::event::{EventKind, RunPaused};
+use crate::engine::report::{Class, Usd};
 use crate::engine::state::{Spent, State};
 use crate::host::clock;
 use crate::host::process::Cancel;
+use crate::ui::countdown::Countdown;
 
-/// How long a limit without a reset time is waited out with `--wait`, at first and at most.
-pub(super) const PROBE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// How long a limit is waited out whose provider names no time, at first.
+const PROBE: Duration = Duration::from_secs(60);
+
+/// How much longer than its provider says a limit is waited out that outlived its time, at first.
+const LATE: Duration = Duration::from_secs(5);
+
+/// Both are doubled while nothing is achieved, up to this.
+const PROBE_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// How often a waiting run looks at the clock and for a request to stop.
 const LOOK: Duration = Duration::from_millis(500);
@@ -56,19 +68,80 @@ impl Used {
     }
 }
 
-/// How long to wait: until the provider's time, or for `pause` where it names none.
-pub(super) fn wait_for(paused: &RunPaused, pause: Duration) -> Duration {
-    let Some(until) = paused.until else { return pause };
-    let millis = until.millis().saturating_sub(clock::now().millis());
+/// Whether an agent did what it was called for.
+pub(super) fn is_good_answer(kind: &EventKind) -> bool {
+    let class = match kind {
+        EventKind::PlanFinished(data) => data.class,
+        EventKind::PlanCritiqueFinished(data) => data.class,
+        EventKind::ImplementFinished(data) => data.class,
+        EventKind::ImplCritiqueFinished(data) => data.class,
+        _ => return false,
+    };
+    class == Class::Ok
+}
+
+/// How long to wait, one time after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waits {
+    /// Waits since the last answer that was any good.
+    in_vain: u32,
+    answers: u64,
+}
+
+impl Waits {
+    /// How long it is now, if agents have given so many good answers: until the provider's time at
+    /// first. Clocks differ and limits outlive their time, so whoever is told the same again asks
+    /// more and more rarely.
+    pub(super) fn next(&mut self, paused: &RunPaused, now: At, answers: u64) -> Duration {
+        if answers != self.answers {
+            *self = Self { in_vain: 0, answers };
+        }
+        let doubled =
+            |first: Duration, times: u32| first.saturating_mul(1 << times.min(16)).min(PROBE_MAX);
+        let wait = match (paused.until, self.in_vain.checked_sub(1)) {
+            (None, _) => doubled(PROBE, self.in_vain),
+            (Some(until), None) => left(until, now),
+            (Some(until), Some(times)) => left(until, now).max(doubled(LATE, times)),
+        };
+        self.in_vain += 1;
+        wait
+    }
+}
+
+/// How long it is until then; never nothing at all.
+pub(super) fn left(until: At, now: At) -> Duration {
+    let millis = until.millis().saturating_sub(now.millis());
     Duration::from_millis(u64::try_from(millis).unwrap_or(0)).max(Duration::from_secs(1))
+}
+
+/// Waits, and shows how long it still takes. `None`: the time is over.
+pub(super) async fn wait(
+    site: &Site,
+    paused: &RunPaused,
+    wait: Duration,
+    driver: &mut HostDriver,
+    cancel: &mut Cancel,
+) -> Option<Request> {
+    let until = At::from_millis(clock::now().millis().saturating_add_unsigned(millis(wait)));
+    let whom = &paused.agent;
+    tell(site, &format!("waiting {} s for {whom}, until {}", wait.as_secs(), local(until)));
+    let countdown = Countdown::new(site.has_terminal() && !site.global.quiet, whom.as_str());
+    sleep(wait, driver, cancel, &countdown).await
+}
+
+/// A moment as the person's clock shows it.
+pub(super) fn local(at: At) -> String {
+    let zoned = at.timestamp().to_zoned(TimeZone::system());
+    zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// Sleeps until the time has passed, by whichever clock says so first: one stands still while the
 /// machine sleeps, the other can be set. Earlier only when somebody asks for something.
-pub(super) async fn sleep(
+async fn sleep(
     wait: Duration,
     driver: &mut HostDriver,
     cancel: &mut Cancel,
+    countdown: &Countdown,
 ) -> Option<Request> {
     let began = Instant::now();
     let due = clock::now().millis().saturating_add_unsigned(millis(wait));
@@ -81,6 +154,7 @@ pub(super) async fn sleep(
         if left.is_zero() {
             return None;
         }
+        countdown.shows(left);
         tokio::select! {
             () = tokio::time::sleep(left.min(LOOK)) => {}
             () = cancel.cancelled() => {}
@@ -90,4 +164,43 @@ pub(super) async fn sleep(
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::PauseCause;
+    use crate::engine::id::AgentName;
+
+    /// The seconds of each wait: a time that lies so many seconds ahead, or none, and the good
+    /// answers so far.
+    fn waits<const N: usize>(limits: [(Option<i64>, u64); N]) -> [u64; N] {
+        let now = At::from_millis(1_795_194_000_000);
+        let mut waits = Waits::default();
+        limits.map(|(ahead_s, answers)| {
+            let until = ahead_s.map(|ahead| At::from_millis(now.millis() + 1000 * ahead));
+            let agent = AgentName::new("a");
+            let paused = RunPaused { cause: PauseCause::RateLimit, agent, until };
+            waits.next(&paused, now, answers).as_secs()
+        })
+    }
+
+    #[test]
+    fn a_limit_is_waited_out_until_its_time() {
+        assert_eq!(waits([(Some(7200), 1), (Some(3), 2), (Some(0), 3)]), [7200, 3, 1]);
+    }
+
+    #[test]
+    fn a_limit_that_outlives_its_time_is_asked_about_more_and_more_rarely() {
+        let limits = [-3600; 11].map(|ahead_s| (Some(ahead_s), 4));
+        assert_eq!(waits(limits), [1, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800]);
+        assert_eq!(waits([(Some(0), 1), (Some(0), 1), (Some(90), 1)]), [1, 5, 90]);
+    }
+
+    #[test]
+    fn a_limit_without_a_time_is_asked_about_more_and_more_rarely() {
+        let limits = [(None, 1); 7];
+        assert_eq!(waits(limits), [60, 120, 240, 480, 960, 1800, 1800]);
+        assert_eq!(waits([(None, 1), (None, 1), (None, 2)]), [60, 120, 60]);
+    }
 }

@@ -1,14 +1,25 @@
 //! Limits that lift: waiting for them, and asking too early.
 
+use looper::scripted::{Rule, Step};
 use rstest::rstest;
 
 use crate::support::*;
 
-/// A limit that lifts two seconds after it was met.
+/// What an agent does at a limit that lifts so many seconds later.
+fn limit(ahead_s: i64) -> [Step; 2] {
+    let line = format!("Claude AI usage limit reached|$(($(date +%s) + {ahead_s}))");
+    [sh(&format!("echo \"{line}\" >&2")), exit(1)]
+}
+
+/// An agent that meets such a limit the first so many times.
+fn limited(times: u32, ahead_s: i64) -> Project {
+    let limited = Rule { times: Some(times), ..on("plan").does(limit(ahead_s)) };
+    Project::with(&[task("1")], &[limited, implementer([write("src/1.txt", "x")])])
+}
+
+/// An agent that meets a limit of two seconds.
 fn limited_once() -> Project {
-    let limit = [sh("echo \"Claude AI usage limit reached|$(($(date +%s) + 2))\" >&2"), exit(1)];
-    let rules = [on("plan").once().does(limit), implementer([write("src/1.txt", "x")])];
-    Project::with(&[task("1")], &rules)
+    limited(1, 2)
 }
 
 #[test]
@@ -53,8 +64,7 @@ fn a_run_that_waits_can_be_ended(
     #[case] reason: &str,
     #[case] exit_code: i32,
 ) {
-    let limit = [sh("echo \"Claude AI usage limit reached|$(($(date +%s) + 9000))\" >&2"), exit(1)];
-    let project = Project::with(&[task("1")], &[on("plan").once().does(limit)]);
+    let project = limited(1, 9000);
     let mut running = project.start(&["run", "--wait"]);
     running.until("the run waits", || project.seen("run_paused") > 0);
     if event == "stop_requested" {
@@ -86,4 +96,46 @@ fn a_run_before_the_time_asks_once_and_pauses_again() {
     let log = project.log();
     assert_eq!((log.count("run_started"), log.count("run_resumed")), (1, 2));
     assert_eq!(log.last("run_paused")["until"], serde_json::Value::Null);
+}
+
+/// Whatever ended the process that waited: the same command goes on waiting, and asks nobody.
+#[test]
+fn a_run_that_was_killed_while_it_waited_waits_on() {
+    let project = limited(1, 6);
+    let mut running = project.start(&["run", "--wait"]);
+    running.until("the run waits", || project.seen("run_paused") > 0);
+    running.kill();
+    project.run(&["--wait"]).exits(0).says("waiting");
+    let log = project.log();
+    assert_eq!((log.count("run_paused"), log.count("plan_started")), (1, 2));
+    let until = log.last("run_paused")["until"].as_str().unwrap().to_owned();
+    let resumed = log.lines.iter().find(|line| line["event"] == "run_resumed").unwrap();
+    // Both are written alike, to the millisecond.
+    assert!(resumed["at"].as_str().unwrap() >= until.as_str());
+    assert_eq!(project.marks(), "x");
+}
+
+/// Who calls somebody else need not wait for the first.
+#[test]
+fn a_run_with_another_agent_does_not_wait_for_the_first() {
+    let project = limited(1, 9000);
+    project.run(&[]).exits(2);
+    project.config("[agents.other]\ncommand = [\"fake-agent\"]\noutput = \"text\"");
+    project.run(&["--wait", "--agent", "other"]).exits(0);
+    assert_eq!(project.marks(), "x");
+}
+
+/// Clocks differ, and limits outlive their time.
+#[test]
+fn a_limit_that_outlives_its_time_is_not_asked_about_all_the_time() {
+    let project = limited(2, -60);
+    project.run(&["--wait"]).exits(0).says("waiting 5 s");
+    assert_eq!((project.log().count("plan_started"), project.marks().as_str()), (3, "x"));
+}
+
+#[test]
+fn a_limit_is_told_with_the_command_to_give_again() {
+    let project = limited(1, 9000);
+    let said = project.run(&["--task", "1"]).exits(2);
+    said.says("is limited, until 20").says("run --task 1 --wait\n");
 }
