@@ -8,8 +8,9 @@ use super::adapter::Format;
 use super::claude::{Claude, Failures};
 use super::codex::Codex;
 use super::failure::{class_of, limit_on_stderr};
-use super::frames::{Dialect, MESSAGE_BYTES_MAX, Message, Reading, Trouble};
+use super::frames::{Dialect, Reading, Trouble};
 use super::gemini::{self, Gemini};
+use super::message::{MESSAGE_BYTES_MAX, Message};
 use super::opencode::Opencode;
 use super::reset::{sane, until};
 use crate::engine::at::At;
@@ -105,15 +106,32 @@ fn forced(cause: Cause) -> Option<Class> {
 }
 
 fn frames(format: Format, evidence: &Evidence<'_>) -> io::Result<Reading> {
-    let mut dialect: Box<dyn Dialect> = match format {
+    match dialect(format, evidence.now) {
+        Some(mut dialect) => Reading::of(File::open(evidence.stdout)?, dialect.as_mut()),
+        None => Ok(Reading::default()),
+    }
+}
+
+fn dialect(format: Format, now: At) -> Option<Box<dyn Dialect>> {
+    Some(match format {
         Format::Codex => Box::new(Codex),
         Format::Claude => Box::new(Claude::new(Failures::Told)),
         Format::Qwen => Box::new(Claude::new(Failures::Mumbled)),
         Format::Gemini => Box::new(Gemini),
-        Format::Opencode => Box::new(Opencode { now: evidence.now }),
-        Format::Text => return Ok(Reading::default()),
-    };
-    Reading::of(File::open(evidence.stdout)?, dialect.as_mut())
+        Format::Opencode => Box::new(Opencode { now }),
+        Format::Text => return None,
+    })
+}
+
+/// Reads all frames of a stream, for whoever wants to know how long that takes.
+///
+/// # Errors
+/// The stream cannot be read.
+pub fn count_frames(format: Format, input: impl io::Read) -> io::Result<u64> {
+    let reading = dialect(format, At::default())
+        .map(|mut dialect| Reading::of(input, dialect.as_mut()))
+        .transpose()?;
+    Ok(reading.map_or(0, |reading| reading.frames))
 }
 
 fn with_frames(format: Format, mut reading: Reading, evidence: &Evidence<'_>) -> Answer {
@@ -181,6 +199,7 @@ impl Reading {
     }
 
     fn ends(self, class: Class) -> Answer {
+        let activity = (self.frames > 0).then(|| self.tools.activity());
         Answer {
             class,
             message: None,
@@ -188,9 +207,9 @@ impl Reading {
             usage: self.usage,
             model: self.model,
             error: None,
-            session: None,
-            activity: None,
-            quota: vec![],
+            session: self.session,
+            activity,
+            quota: self.quota,
             unknown_frames: self.unknown.into_iter().collect(),
         }
     }
@@ -224,7 +243,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::host::agents::frames::CUT_MARK;
+    use crate::host::agents::message::CUT_MARK;
     use crate::host::process::Exit;
 
     fn answer(format: Format, stdout: &[u8], stderr: &str, exit: Exit, is_cut: bool) -> Answer {

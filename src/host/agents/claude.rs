@@ -1,12 +1,18 @@
 //! `claude --output-format stream-json`, and the programs that speak the same language.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::adapter::{Call, words};
-use super::frames::{Dialect, Reading, Trouble, text, tokens};
+use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::frames::{Dialect, Reading, Trouble};
 use super::reset::epoch;
+use super::tools::Use;
+use crate::engine::at::At;
 use crate::engine::charter::Risk;
-use crate::engine::report::{Class, Usage, Usd};
+use crate::engine::report::{Class, QuotaWindow, Usage, Usd};
 
 /// Switches off updates, telemetry and everything else that is not the answer.
 pub(super) const ENVIRONMENT: [(&str, &str); 2] =
@@ -41,6 +47,16 @@ pub(super) enum Failures {
     Mumbled,
 }
 
+impl Failures {
+    /// What such a program calls its shell.
+    fn shell(self) -> &'static str {
+        match self {
+            Self::Told => "Bash",
+            Self::Mumbled => "run_shell_command",
+        }
+    }
+}
+
 /// The frames of one run. It ends with `result`; only `is_error` says how, `subtype` can call a
 /// failure a success.
 pub(super) struct Claude {
@@ -54,40 +70,51 @@ impl Claude {
         Self { failures, limit: None }
     }
 
-    fn system(frame: &Value, reading: &mut Reading) {
-        match frame["subtype"].as_str() {
-            Some("init") => reading.model = text(&frame["model"]),
+    fn system(frame: &System<'_>, reading: &mut Reading) {
+        reading.name_session(frame.session_id.text());
+        match frame.subtype.as_deref() {
+            Some("init") => reading.model = frame.model.text().map(Into::into),
             Some("api_retry") => {
-                let mut trouble = Trouble::new(text(&frame["error"]).unwrap_or_default());
-                trouble.status = frame["error_status"].as_u64();
-                trouble.class = named(&frame["error"]);
+                let error = frame.error.text();
+                let mut trouble = Trouble::new(error.unwrap_or_default());
+                trouble.status = frame.error_status.0;
+                trouble.class = error.and_then(named);
                 reading.trouble = Some(trouble);
             }
             _ => {}
         }
     }
 
-    fn assistant(frame: &Value, reading: &mut Reading) {
-        let parts = frame["message"]["content"].as_array().map_or(&[][..], Vec::as_slice);
-        let said: String = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-        if let Some(class) = named(&frame["error"]) {
+    fn assistant(&self, frame: Assistant<'_>, reading: &mut Reading) {
+        let Content { said, tools } = frame.message.content;
+        for tool in tools {
+            let is_command = tool.name.text() == Some(self.failures.shell());
+            let what = if is_command { Use::Command } else { Use::Other };
+            reading.tools.used(tool.id.text(), what);
+        }
+        if let Some(class) = frame.error.text().and_then(named) {
             let mut trouble = Trouble::new(said);
             trouble.class = Some(class);
             return reading.fail(trouble);
         }
         reading.is_complete = false;
         reading.trouble = None;
-        if frame["parent_tool_use_id"].is_null() && !said.is_empty() {
+        if frame.parent_tool_use_id.is_none() && !said.is_empty() {
             reading.message.set(&said);
         }
     }
 
     /// Sent on good runs too: only a rejection is a limit.
-    fn limit(&mut self, info: &Value, reading: &mut Reading) {
-        if info["status"].as_str() == Some("rejected") {
+    fn limit(&mut self, info: &Info<'_>, reading: &mut Reading) {
+        let until = info.resets_at.0.and_then(|seconds| epoch(&seconds.into()));
+        let is_rejected = info.status.text() == Some("rejected");
+        if let Some(quota) = info.quota(is_rejected, until) {
+            reading.tell_quota(quota);
+        }
+        if is_rejected {
             let mut trouble = Trouble::new("usage limit reached");
             trouble.class = Some(Class::RateLimited);
-            trouble.until = epoch(&info["resetsAt"]);
+            trouble.until = until;
             reading.trouble = Some(trouble.clone());
             self.limit = Some(trouble);
         } else {
@@ -95,30 +122,27 @@ impl Claude {
         }
     }
 
-    fn result(&mut self, frame: &Value, reading: &mut Reading) {
-        reading.usage = usage(frame, self.failures);
-        let said = frame["result"].as_str();
+    fn result(&mut self, frame: &Outcome<'_>, reading: &mut Reading) {
+        reading.name_session(frame.session_id.text());
+        reading.usage = frame.usage(self.failures);
+        let said = frame.result.text();
         let mumbled = self.failures == Failures::Mumbled
             && said.is_some_and(|said| said.trim_start().starts_with("[API Error:"));
-        let is_good = frame["is_error"].as_bool() == Some(false)
-            && frame["subtype"].as_str() == Some("success")
-            && !mumbled;
-        if is_good {
+        let subtype = frame.subtype.as_deref();
+        if frame.is_error == Some(false) && subtype == Some("success") && !mumbled {
             if let Some(said) = said {
                 reading.message.set(said);
             }
             return reading.complete();
         }
-        let errors = frame["errors"].as_array().map_or(&[][..], Vec::as_slice);
-        let error = frame["error"]["message"].as_str();
         let words: Vec<&str> = said
             .into_iter()
-            .chain(error)
-            .chain(errors.iter().filter_map(Value::as_str))
-            .chain(frame["subtype"].as_str().filter(|subtype| *subtype != "success"))
+            .chain(frame.error.0.message.text())
+            .chain(frame.errors.0.iter().filter_map(Loose::text))
+            .chain(subtype.filter(|subtype| *subtype != "success"))
             .collect();
         let mut trouble = Trouble::new(words.join("\n"));
-        trouble.status = frame["api_error_status"].as_u64();
+        trouble.status = frame.api_error_status.0;
         let earlier = self.limit.take().or_else(|| reading.trouble.take());
         if let Some(earlier) = earlier.filter(|earlier| earlier.class.is_some()) {
             trouble.class = earlier.class;
@@ -129,22 +153,27 @@ impl Claude {
 }
 
 impl Dialect for Claude {
-    fn take(&mut self, kind: &str, frame: &Value, reading: &mut Reading) -> bool {
+    fn kinds(&self) -> &'static [&'static str] {
+        &["system", "assistant", "user", "stream_event", "rate_limit_event", "result"]
+    }
+
+    fn take(&mut self, kind: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()> {
         match kind {
-            "system" => Self::system(frame, reading),
-            "assistant" => Self::assistant(frame, reading),
-            "user" | "stream_event" => {}
-            "rate_limit_event" => self.limit(&frame["rate_limit_info"], reading),
-            "result" => self.result(frame, reading),
-            _ => return false,
+            "system" => Self::system(&fields(line)?, reading),
+            "assistant" => self.assistant(fields(line)?, reading),
+            "rate_limit_event" => {
+                self.limit(&fields::<RateLimit<'_>>(line)?.rate_limit_info.0, reading);
+            }
+            "result" => self.result(&sound_fields(line)?, reading),
+            _ => nothing_in(line)?,
         }
-        true
+        Ok(())
     }
 }
 
 /// The error names that claude itself gives.
-fn named(error: &Value) -> Option<Class> {
-    match error.as_str()? {
+fn named(error: &str) -> Option<Class> {
+    match error {
         "authentication_failed" => Some(Class::Auth),
         "billing_error" => Some(Class::NoCredit),
         "rate_limit" => Some(Class::RateLimited),
@@ -153,16 +182,174 @@ fn named(error: &Value) -> Option<Class> {
     }
 }
 
-/// Claude counts apart what came from the cache; the others count it twice.
-fn usage(frame: &Value, failures: Failures) -> Usage {
-    let usage = &frame["usage"];
-    let cached = tokens(&usage["cache_read_input_tokens"]);
-    let read = tokens(&usage["input_tokens"]);
-    let input = match failures {
-        Failures::Told => read.saturating_add(tokens(&usage["cache_creation_input_tokens"])),
-        Failures::Mumbled => read.saturating_sub(cached),
-    };
-    let cost_usd = frame["total_cost_usd"].as_f64().map(Usd::from_dollars);
-    let output = tokens(&usage["output_tokens"]);
-    Usage { input, cached, output, cost_usd, ..Usage::default() }
+#[derive(Deserialize)]
+struct System<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow, default)]
+    subtype: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    session_id: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    model: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    error: Loose<Option<Text<'a>>>,
+    #[serde(default)]
+    error_status: Loose<Option<u64>>,
+}
+
+#[derive(Deserialize)]
+struct Assistant<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow)]
+    message: Said<'a>,
+    /// Whose subagent speaks.
+    parent_tool_use_id: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    error: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    content: Content<'a>,
+}
+
+/// The parts of a message, put together.
+#[derive(Default)]
+struct Content<'a> {
+    said: String,
+    tools: Vec<Part<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    id: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    name: Loose<Option<Text<'a>>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Content<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or its parts")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Content<'de>, E> {
+                Ok(Content { said: text.into(), tools: vec![] })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content<'de>, A::Error> {
+                let mut content = Content::default();
+                while let Some(part) = parts.next_element::<Part<'de>>()? {
+                    content.said.push_str(part.text.as_deref().unwrap_or_default());
+                    if part.kind.text().is_some_and(|kind| kind.ends_with("tool_use")) {
+                        content.tools.push(part);
+                    }
+                }
+                Ok(content)
+            }
+        }
+
+        deserializer.deserialize_any(Parts)
+    }
+}
+
+#[derive(Deserialize)]
+struct RateLimit<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow, default)]
+    rate_limit_info: Loose<Info<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Info<'a> {
+    #[serde(borrow, default)]
+    status: Loose<Option<Text<'a>>>,
+    #[serde(rename = "resetsAt", default)]
+    resets_at: Loose<Option<i64>>,
+    #[serde(rename = "rateLimitType", borrow, default)]
+    window: Loose<Option<Text<'a>>>,
+    #[serde(default)]
+    utilization: Loose<Option<f64>>,
+}
+
+impl Info<'_> {
+    /// How full the allowance is, where that is said; one that rejects is full.
+    fn quota(&self, is_rejected: bool, resets_at: Option<At>) -> Option<QuotaWindow> {
+        let said = self.utilization.0.map(percent);
+        let used_percent = if is_rejected { said.unwrap_or(0).max(100) } else { said? };
+        Some(QuotaWindow { window: self.window.text()?.into(), used_percent, resets_at })
+    }
+}
+
+/// Per cent, rounded up but for what a fraction of two is off. Absurd values saturate.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+fn percent(share: f64) -> u32 {
+    ((share * 1e6).round() / 1e4).ceil().clamp(0.0, 1000.0) as u32
+}
+
+#[derive(Deserialize)]
+struct Outcome<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow, default)]
+    subtype: Option<Text<'a>>,
+    #[serde(default)]
+    is_error: Option<bool>,
+    #[serde(borrow, default)]
+    result: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    error: Loose<Report<'a>>,
+    #[serde(borrow, default)]
+    errors: Loose<Vec<Loose<Option<Text<'a>>>>>,
+    #[serde(default)]
+    api_error_status: Loose<Option<u64>>,
+    #[serde(borrow, default)]
+    session_id: Loose<Option<Text<'a>>>,
+    #[serde(default)]
+    total_cost_usd: Loose<Option<f64>>,
+    #[serde(default)]
+    usage: Loose<Tokens>,
+}
+
+#[derive(Default, Deserialize)]
+struct Report<'a> {
+    #[serde(borrow, default)]
+    message: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    input_tokens: Loose<u64>,
+    cache_creation_input_tokens: Loose<u64>,
+    cache_read_input_tokens: Loose<u64>,
+    output_tokens: Loose<u64>,
+}
+
+impl Outcome<'_> {
+    /// Claude counts apart what came from the cache; the others count it twice.
+    fn usage(&self, failures: Failures) -> Usage {
+        let tokens = &self.usage.0;
+        let (read, cached) = (tokens.input_tokens.0, tokens.cache_read_input_tokens.0);
+        let input = match failures {
+            Failures::Told => read.saturating_add(tokens.cache_creation_input_tokens.0),
+            Failures::Mumbled => read.saturating_sub(cached),
+        };
+        let cost_usd = self.total_cost_usd.0.map(Usd::from_dollars);
+        Usage { input, cached, output: tokens.output_tokens.0, cost_usd, ..Usage::default() }
+    }
 }

@@ -1,9 +1,13 @@
 //! `codex exec --json`.
 
-use serde_json::Value;
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::frames::{Dialect, Reading, Trouble, text, tokens};
+use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::frames::{Dialect, Reading, Trouble};
+use super::tools::Use;
 use crate::engine::charter::Risk;
 use crate::engine::report::Usage;
 
@@ -36,47 +40,154 @@ pub(super) fn command(call: &Call<'_>) -> Vec<String> {
 pub(super) struct Codex;
 
 impl Dialect for Codex {
-    fn take(&mut self, kind: &str, frame: &Value, reading: &mut Reading) -> bool {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[
+            "thread.started",
+            "turn.started",
+            "item.started",
+            "item.updated",
+            "item.completed",
+            "error",
+            "turn.completed",
+            "turn.failed",
+        ]
+    }
+
+    fn take(&mut self, kind: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()> {
         match kind {
-            "thread.started" => {}
-            "turn.started" => {
-                reading.is_complete = false;
-                reading.trouble = None;
+            "thread.started" => {
+                reading.name_session(fields::<Thread<'_>>(line)?.thread_id.text());
             }
-            "item.started" | "item.updated" => reading.trouble = None,
-            "item.completed" => {
+            "item.started" | "item.updated" => {
+                let frame: ItemFrame<'_> = fields(line)?;
                 reading.trouble = None;
-                let item = &frame["item"];
-                if let ("agent_message", Some(said)) =
-                    (item["type"].as_str().unwrap_or_default(), item["text"].as_str())
-                {
-                    reading.message.set(said);
+                count(&frame.item, reading);
+            }
+            "item.completed" => {
+                let ItemFrame { item, .. } = fields(line)?;
+                reading.trouble = None;
+                count(&item, reading);
+                if item.kind.text() == Some("agent_message") {
+                    match item.text.text() {
+                        Some(said) => reading.message.set(said),
+                        None => reading.message.tear(),
+                    }
                 }
             }
-            "error" => {
-                reading.trouble = Some(Trouble::new(text(&frame["message"]).unwrap_or_default()));
-            }
+            "error" => reading.trouble = Some(fields::<Report<'_>>(line)?.trouble()),
             "turn.completed" => {
-                reading.usage = usage(&frame["usage"]);
+                reading.usage = sound_fields::<Completed>(line)?.usage.0.usage();
                 reading.complete();
             }
             "turn.failed" => {
-                let said = text(&frame["error"]["message"]).unwrap_or_default();
-                reading.fail(Trouble::new(said));
+                let failed: Failed<'_> = fields(line)?;
+                reading.fail(failed.error.0.trouble());
             }
-            _ => return false,
+            _ => {
+                nothing_in(line)?;
+                reading.is_complete = false;
+                reading.trouble = None;
+            }
         }
-        true
+        Ok(())
+    }
+
+    /// Quotes in a text are escaped: where a frame says that it is a tool's, it is one.
+    fn lose(&mut self, kind: &str, start: &[u8], reading: &mut Reading) {
+        reading.is_complete = false;
+        let is_tool =
+            |tool: &&str| memmem::find(start, format!(r#""type":"{tool}""#).as_bytes()).is_some();
+        if !(kind.starts_with("item.") && TOOLS.iter().any(|tool| is_tool(tool))) {
+            reading.message.tear();
+        }
     }
 }
 
-/// What codex counts as input includes what came from the cache.
-fn usage(usage: &Value) -> Usage {
-    let cached = tokens(&usage["cached_input_tokens"]);
-    Usage {
-        input: tokens(&usage["input_tokens"]).saturating_sub(cached),
-        cached,
-        output: tokens(&usage["output_tokens"]),
-        ..Usage::default()
+/// Items that are uses of tools.
+const TOOLS: [&str; 5] =
+    ["command_execution", "file_change", "mcp_tool_call", "collab_tool_call", "web_search"];
+
+fn count(item: &Item<'_>, reading: &mut Reading) {
+    let kind = item.kind.text().unwrap_or_default();
+    if TOOLS.contains(&kind) {
+        let what = if kind == "command_execution" { Use::Command } else { Use::Other };
+        reading.tools.used(item.id.text(), what);
+    }
+}
+
+#[derive(Deserialize)]
+struct Thread<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow, default)]
+    thread_id: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ItemFrame<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow)]
+    item: Item<'a>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    id: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    text: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Failed<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(borrow, default)]
+    error: Loose<Report<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Report<'a> {
+    #[serde(rename = "type")]
+    _kind: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    message: Loose<Option<Text<'a>>>,
+}
+
+impl Report<'_> {
+    fn trouble(&self) -> Trouble {
+        Trouble::new(self.message.text().unwrap_or_default())
+    }
+}
+
+#[derive(Deserialize)]
+struct Completed {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(default)]
+    usage: Loose<Tokens>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    input_tokens: Loose<u64>,
+    cached_input_tokens: Loose<u64>,
+    output_tokens: Loose<u64>,
+}
+
+impl Tokens {
+    /// What codex counts as input includes what came from the cache.
+    fn usage(&self) -> Usage {
+        let cached = self.cached_input_tokens.0;
+        Usage {
+            input: self.input_tokens.0.saturating_sub(cached),
+            cached,
+            output: self.output_tokens.0,
+            ..Usage::default()
+        }
     }
 }

@@ -1,37 +1,51 @@
 //! Reads what an agent printed, frame by frame, and never more than one frame at a time.
+//!
+//! A frame is read once, straight into what matters of it. One that is known but cannot be read,
+//! because it is torn, too long, or says a thing twice, is never passed over in silence: what it
+//! may have said is lost, so the run has not ended well yet, and what was said so far is no answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
-use serde_json::Value;
-
+use super::fields::nothing_in;
+use super::head::{NotFrame, kind_at_start, kind_in};
+use super::lines::{Line, Lines};
+use super::message::{Message, truncate};
+use super::tools::Tools;
 use crate::engine::at::At;
-use crate::engine::report::{Class, Usage};
-
-/// A longer line is passed over: no frame that matters is that long.
-pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
-
-/// A frame of more values is passed over: each takes a hundred times what it takes in the line, and
-/// no frame that matters has that many.
-const VALUES_MAX: usize = 1 << 14;
-
-/// A longer message is cut.
-pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 20;
-
-/// Ends a message that was cut, so that no critic's half answer ends in a verdict.
-pub(super) const CUT_MARK: &str = "\n[the rest of this message was cut]";
+use crate::engine::report::{Class, QuotaWindow, Usage};
 
 /// How much is kept of what an agent program says about its failure.
 const ERROR_BYTES_MAX: usize = 4096;
 
 /// How many unknown things are named, and how long a name can be.
 const UNKNOWN_MAX: usize = 32;
-const UNKNOWN_BYTES_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 64;
+
+/// How long a session's name can be.
+const SESSION_CHARS_MAX: usize = 128;
+
+/// How many allowances are kept.
+const WINDOWS_MAX: usize = 16;
 
 /// What one program's frames mean.
 pub(super) trait Dialect {
-    /// Takes one frame into the reading. False: this type of frame is not known.
-    fn take(&mut self, kind: &str, frame: &Value, reading: &mut Reading) -> bool;
+    /// The types of frames that are known.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Takes one frame of a known type into the reading, or leaves it as it was.
+    ///
+    /// # Errors
+    /// The frame cannot be read.
+    fn take(&mut self, kind: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()>;
+
+    /// A frame of a known type cannot be read; `start` is how it begins.
+    fn lose(&mut self, kind: &str, start: &[u8], reading: &mut Reading) {
+        let (_, _) = (kind, start);
+        reading.is_complete = false;
+        reading.message.tear();
+    }
 }
 
 /// What all frames together say.
@@ -47,6 +61,11 @@ pub(super) struct Reading {
     pub(super) trouble: Option<Trouble>,
     pub(super) usage: Usage,
     pub(super) model: Option<String>,
+    /// What the program calls its session.
+    pub(super) session: Option<String>,
+    pub(super) tools: Tools,
+    /// Allowances as last reported.
+    pub(super) quota: Vec<QuotaWindow>,
     pub(super) unknown: BTreeSet<String>,
 }
 
@@ -75,40 +94,102 @@ impl Reading {
     /// Reads all lines. What is no frame is named, and reading goes on.
     pub(super) fn of(input: impl Read, dialect: &mut dyn Dialect) -> io::Result<Self> {
         let mut reading = Self::default();
-        let mut lines = Lines { input: BufReader::with_capacity(64 * 1024, input) };
-        let mut line = Vec::new();
-        while let Some(fits) = lines.next(&mut line)? {
-            if !fits {
-                reading.name_unknown("a line of more than 1 MiB");
-            } else if !line.trim_ascii().is_empty() {
-                reading.take(&line, dialect);
+        let mut lines = Lines::new(input);
+        while let Some(line) = lines.next()? {
+            match line {
+                Line::Whole(line) => reading.take(line, dialect),
+                Line::Long(start) => reading.pass_over(start, dialect),
             }
         }
         Ok(reading)
     }
 
     fn take(&mut self, line: &[u8], dialect: &mut dyn Dialect) {
-        if holds_more_values_than(VALUES_MAX, line) {
-            return self.name_unknown("a frame of more than 16384 values");
+        if line.trim_ascii().is_empty() {
+            return;
         }
-        let Ok(frame) = serde_json::from_slice::<Value>(line) else {
-            return self.name_unknown("a line that is not JSON");
+        let Ok(text) = str::from_utf8(line) else {
+            return self.pass_over_broken(line, dialect);
         };
-        let Some(kind) = frame["type"].as_str() else {
-            return self.name_unknown("a frame without a type");
+        let kind = match kind_at_start(line).map(Cow::Borrowed) {
+            Some(kind) => Ok(kind),
+            None => kind_in(text),
         };
-        if dialect.take(kind, &frame, self) {
+        match kind {
+            Ok(kind) if dialect.kinds().contains(&&*kind) => self.take_known(&kind, text, dialect),
+            Ok(kind) => match nothing_in(text) {
+                Ok(()) => self.name_unknown(&kind),
+                Err(error) => self.pass_over_unclear(NotFrame::from(error)),
+            },
+            Err(what) => self.pass_over_unclear(what),
+        }
+    }
+
+    fn take_known(&mut self, kind: &str, line: &str, dialect: &mut dyn Dialect) {
+        let taken = dialect.take(kind, line, self);
+        match taken.map_err(NotFrame::from) {
+            Ok(()) => self.frames += 1,
+            Err(NotFrame::NotJson) => self.pass_over_broken(line.as_bytes(), dialect),
+            Err(NotFrame::NoType | NotFrame::Unclear) => {
+                self.name_unknown(&format!("{kind} that cannot be read"));
+                self.lose(kind, line.as_bytes(), dialect);
+            }
+        }
+    }
+
+    /// Of two types, one may be that of a frame that matters.
+    fn pass_over_unclear(&mut self, what: NotFrame) {
+        self.name_unknown(what.name());
+        if what == NotFrame::Unclear {
             self.frames += 1;
-        } else {
-            self.name_unknown(kind);
+            self.is_complete = false;
+            self.message.tear();
+        }
+    }
+
+    fn pass_over(&mut self, start: &[u8], dialect: &mut dyn Dialect) {
+        self.name_unknown("a line of more than 1 MiB");
+        if let Some(kind) = kind_at_start(start) {
+            self.lose(kind, start, dialect);
+        }
+    }
+
+    fn pass_over_broken(&mut self, line: &[u8], dialect: &mut dyn Dialect) {
+        self.name_unknown(NotFrame::NotJson.name());
+        if let Some(kind) = kind_at_start(line) {
+            self.lose(kind, line, dialect);
+        }
+    }
+
+    fn lose(&mut self, kind: &str, start: &[u8], dialect: &mut dyn Dialect) {
+        if dialect.kinds().contains(&kind) {
+            self.frames += 1;
+            dialect.lose(kind, start, self);
         }
     }
 
     pub(super) fn name_unknown(&mut self, name: &str) {
         if self.unknown.len() < UNKNOWN_MAX {
-            let mut name: String = name.chars().filter(|char| !char.is_control()).collect();
-            truncate(&mut name, UNKNOWN_BYTES_MAX);
-            self.unknown.insert(name);
+            self.unknown.insert(printable(name, NAME_BYTES_MAX));
+        }
+    }
+
+    /// The program says what it calls its session.
+    pub(super) fn name_session(&mut self, name: Option<&str>) {
+        if self.session.is_none() {
+            let chars = name.unwrap_or_default().chars().filter(|char| !char.is_control());
+            let name: String = chars.take(SESSION_CHARS_MAX).collect();
+            self.session = Some(name).filter(|name| !name.is_empty());
+        }
+    }
+
+    /// An allowance, in place of what was known of it.
+    pub(super) fn tell_quota(&mut self, quota: QuotaWindow) {
+        let quota = QuotaWindow { window: printable(&quota.window, NAME_BYTES_MAX), ..quota };
+        if let Some(known) = self.quota.iter_mut().find(|known| known.window == quota.window) {
+            *known = quota;
+        } else if self.quota.len() < WINDOWS_MAX {
+            self.quota.push(quota);
         }
     }
 
@@ -125,126 +206,60 @@ impl Reading {
     }
 }
 
-/// A text that grows up to a limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Message {
-    text: String,
-    is_cut: bool,
-}
-
-impl Message {
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    pub(super) fn set(&mut self, text: &str) {
-        self.clear();
-        self.push(text);
-    }
-
-    pub(super) fn push(&mut self, text: &str) {
-        if !self.is_cut {
-            self.text.push_str(text);
-            self.is_cut = truncate(&mut self.text, MESSAGE_BYTES_MAX);
-        }
-    }
-
-    /// `None`: nothing but white space was said.
-    pub(super) fn finish(self) -> Option<String> {
-        if self.text.trim().is_empty() {
-            return None;
-        }
-        Some(if self.is_cut { self.text + CUT_MARK } else { self.text })
-    }
-}
-
-/// Cuts at the last character that fits. True: something was cut.
-pub(super) fn truncate(text: &mut String, bytes_max: usize) -> bool {
-    if text.len() <= bytes_max {
-        return false;
-    }
-    let mut end = bytes_max;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    true
-}
-
-struct Lines<R> {
-    input: BufReader<R>,
-}
-
-impl<R: Read> Lines<R> {
-    /// The next line without its end. `Some(false)`: it was too long and is passed over.
-    fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
-        line.clear();
-        let mut fits = true;
-        let mut is_empty = true;
-        loop {
-            let buffer = self.input.fill_buf()?;
-            if buffer.is_empty() {
-                return Ok((!is_empty).then_some(fits));
-            }
-            is_empty = false;
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let part = &buffer[..end.unwrap_or(buffer.len())];
-            fits &= line.len() + part.len() <= LINE_BYTES_MAX;
-            if fits {
-                line.extend_from_slice(part);
-            }
-            let used = part.len() + usize::from(end.is_some());
-            self.input.consume(used);
-            if end.is_some() {
-                return Ok(Some(fits));
-            }
-        }
-    }
-}
-
-/// Whether a line of JSON holds so many values, counted by what stands between them.
-fn holds_more_values_than(max: usize, line: &[u8]) -> bool {
-    let (mut count, mut in_text, mut escaped) = (0, false, false);
-    for byte in line {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b',' | b'[' | b'{' if !in_text => count += 1,
-            _ => {}
-        }
-    }
-    count > max
-}
-
-/// A number of tokens in a frame.
-pub(super) fn tokens(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
-}
-
-/// A text in a frame, if there is one.
-pub(super) fn text(value: &Value) -> Option<String> {
-    value.as_str().map(Into::into)
+/// Without what moves a terminal's cursor, and no longer than that.
+fn printable(text: &str, bytes_max: usize) -> String {
+    let mut text = text.chars().filter(|char| !char.is_control()).take(bytes_max).collect();
+    truncate(&mut text, bytes_max);
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde::Deserialize;
+    use serde::de::IgnoredAny;
 
+    use super::super::lines::LINE_BYTES_MAX;
     use super::*;
 
-    struct Numbers(Vec<u64>);
+    #[derive(Default)]
+    struct Numbers {
+        taken: Vec<u64>,
+        lost: usize,
+    }
 
     impl Dialect for Numbers {
-        fn take(&mut self, kind: &str, frame: &Value, _: &mut Reading) -> bool {
-            self.0.push(tokens(&frame["n"]));
-            kind == "n"
+        fn kinds(&self) -> &'static [&'static str] {
+            &["n"]
         }
+
+        fn take(&mut self, _: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()> {
+            #[derive(Deserialize)]
+            struct Number {
+                #[serde(rename = "type")]
+                _kind: IgnoredAny,
+                n: u64,
+            }
+            self.taken.push(serde_json::from_str::<Number>(line)?.n);
+            reading.complete();
+            Ok(())
+        }
+
+        fn lose(&mut self, _: &str, _: &[u8], reading: &mut Reading) {
+            self.lost += 1;
+            reading.is_complete = false;
+        }
+    }
+
+    fn reading(input: &[u8]) -> (Numbers, Reading) {
+        let mut numbers = Numbers::default();
+        let reading = Reading::of(input, &mut numbers).unwrap();
+        (numbers, reading)
     }
 
     #[test]
     fn broken_and_unknown_lines_are_named_once_and_passed_over() {
-        let long = format!(r#"{{"type":"n","n":9,"x":"{}"}}"#, "x".repeat(LINE_BYTES_MAX));
+        let long = "x".repeat(LINE_BYTES_MAX + 1);
         let input = [
             r#"{"type":"n","n":1}"#,
             "{broken",
@@ -253,14 +268,16 @@ mod tests {
             r#"{"type":"new\u0007kind"}"#,
             r#"{"type":"newkind"}"#,
             r#"[1]"#,
+            r#"["n"]"#,
+            r#"{"type":7}"#,
             &long,
             "\r",
             r#" {"type":"n","n":2}"#,
+            r#"{"n":3,"\u0074ype":"\u006e"}"#,
         ];
-        let mut numbers = Numbers(Vec::new());
-        let reading = Reading::of(input.join("\n").as_bytes(), &mut numbers).unwrap();
-        assert_eq!(numbers.0, [1, 0, 0, 2]);
-        assert_eq!(reading.frames, 2);
+        let (numbers, reading) = reading(input.join("\n").as_bytes());
+        assert_eq!((numbers.taken, numbers.lost), (vec![1, 2, 3], 0));
+        assert_eq!((reading.frames, reading.is_complete), (3, true));
         let unknown: Vec<&str> = reading.unknown.iter().map(String::as_str).collect();
         assert_eq!(
             unknown,
@@ -273,54 +290,70 @@ mod tests {
         );
     }
 
+    /// What such a frame said is lost, and it may have said that the run failed.
+    #[rstest]
+    #[case::cut(r#"{"type":"n","n":"#.into(), "a line that is not JSON")]
+    #[case::no_text(b"{\"type\":\"n\",\"n\":1,\"x\":\"\xff\"}".into(), "a line that is not JSON")]
+    #[case::another_type(r#"{"type":"n","n":"1"}"#.into(), "n that cannot be read")]
+    #[case::twice(r#"{"type":"n","n":1,"n":2}"#.into(), "n that cannot be read")]
+    #[case::missing(r#"{"type":"n"}"#.into(), "n that cannot be read")]
+    #[case::two_types(r#"{"type":"n","n":1,"type":"m"}"#.into(), "n that cannot be read")]
+    #[case::two_types_one_new(r#"{"type":"m","n":1,"type":"n"}"#.into(), "a frame of two types")]
+    #[case::two_types_later(r#"{"n":1,"type":"m","type":"n"}"#.into(), "a frame of two types")]
+    #[case::too_long(
+        format!("{{\"type\":\"n\",\"n\":1,\"x\":\"{}\"}}", "x".repeat(LINE_BYTES_MAX)).into(),
+        "a line of more than 1 MiB"
+    )]
+    fn a_known_frame_that_cannot_be_read_undoes_a_good_end(
+        #[case] line: Vec<u8>,
+        #[case] name: &str,
+    ) {
+        let good: &[u8] = b"{\"type\":\"n\",\"n\":1}\n";
+        let (numbers, bad_end) = reading(&[good, &line].concat());
+        assert_eq!((numbers.taken, bad_end.frames, bad_end.is_complete), (vec![1], 2, false));
+        assert_eq!(bad_end.unknown.iter().collect::<Vec<_>>(), [name]);
+        let (_, good_end) = reading(&[&line, &b"\n"[..], good].concat());
+        assert!(good_end.is_complete);
+    }
+
     #[test]
     fn names_of_unknown_frames_cannot_flood_the_log() {
         let lines: String =
             (0..100).map(|n| format!("{{\"type\":\"{n}{}\"}}\n", "ü".repeat(100))).collect();
-        let reading = Reading::of(lines.as_bytes(), &mut Numbers(Vec::new())).unwrap();
+        let (_, reading) = reading(lines.as_bytes());
         assert_eq!(reading.unknown.len(), UNKNOWN_MAX);
-        assert!(reading.unknown.iter().all(|name| name.len() <= UNKNOWN_BYTES_MAX));
+        assert!(reading.unknown.iter().all(|name| name.len() <= NAME_BYTES_MAX));
     }
 
-    /// Each of these values takes some 600 bytes of memory.
     #[test]
-    fn a_frame_of_many_values_is_passed_over() {
-        let many = |count: usize| {
-            let values = vec![r#"{"":0}"#; count].join(",");
-            format!("{{\"type\":\"n\",\"n\":1,\"x\":[{values}]}}\n")
-        };
-        let words = "[,{\\\"".repeat(VALUES_MAX);
-        let input = format!(
-            "{}{}{{\"type\":\"n\",\"n\":2,\"x\":\"{words}\"}}\n",
-            many(VALUES_MAX / 2 - 2),
-            many(VALUES_MAX),
+    fn a_frame_of_many_values_is_read_like_any_other() {
+        let values = vec![r#"{"":0}"#; 100_000].join(",");
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        let (numbers, _) = reading(
+            format!("{{\"type\":\"n\",\"x\":[{values}],\"y\":{deep},\"n\":2}}\n").as_bytes(),
         );
-        let mut numbers = Numbers(Vec::new());
-        let reading = Reading::of(input.as_bytes(), &mut numbers).unwrap();
-        assert_eq!(numbers.0, [1, 2]);
-        let unknown: Vec<&str> = reading.unknown.iter().map(String::as_str).collect();
-        assert_eq!(unknown, ["a frame of more than 16384 values"]);
-    }
-
-    #[rstest]
-    #[case::fits("ok".into(), Some("ok".into()))]
-    #[case::blank(" \n".into(), None)]
-    #[case::too_long(
-        "ü".repeat(MESSAGE_BYTES_MAX) + "VERDICT: PASS",
-        Some("ü".repeat(MESSAGE_BYTES_MAX / 2) + CUT_MARK)
-    )]
-    fn a_message_is_bounded(#[case] given: String, #[case] want: Option<String>) {
-        let mut message = Message::default();
-        message.set("earlier");
-        message.set(&given);
-        assert!(message.finish() == want);
+        assert_eq!(numbers.taken, [2]);
     }
 
     #[test]
-    fn nothing_is_added_to_a_message_that_was_cut() {
-        let mut message = Message::default();
-        message.push(&"x".repeat(MESSAGE_BYTES_MAX + 1));
-        message.push("VERDICT: PASS");
-        assert!(message.finish().unwrap().ends_with(CUT_MARK));
+    fn what_names_a_session_is_bounded() {
+        let mut reading = Reading::default();
+        reading.name_session(None);
+        reading.name_session(Some("\u{1b}"));
+        assert_eq!(reading.session, None);
+        reading.name_session(Some(&format!("\u{1b}a\n{}", "ü".repeat(500))));
+        reading.name_session(Some("another"));
+        assert_eq!(reading.session, Some(format!("a{}", "ü".repeat(SESSION_CHARS_MAX - 1))));
+    }
+
+    #[test]
+    fn the_last_word_on_an_allowance_counts() {
+        let mut reading = Reading::default();
+        for number in 0..100_u32 {
+            let window = format!("\u{7}w{}", number % 50);
+            reading.tell_quota(QuotaWindow { window, used_percent: number, resets_at: None });
+        }
+        assert_eq!(reading.quota.len(), WINDOWS_MAX);
+        assert_eq!((&*reading.quota[0].window, reading.quota[0].used_percent), ("w0", 50));
     }
 }

@@ -12,14 +12,19 @@ mod claude;
 mod codex;
 mod custom;
 mod failure;
+mod fields;
 mod frames;
 mod gemini;
+mod head;
+mod lines;
+mod message;
 mod opencode;
 mod qwen;
 mod reset;
+mod tools;
 #[cfg(test)]
 mod transcripts;
 
 pub use adapter::{Format, Preset, UnknownFormat, preset, writable};
-pub use answer::{Answer, Evidence, ReadError, read};
+pub use answer::{Answer, Evidence, ReadError, count_frames, read};
 pub use custom::{PlaceError, Placed, place};

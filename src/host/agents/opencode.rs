@@ -1,10 +1,13 @@
 //! `opencode run --format json`.
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::frames::{Dialect, Reading, Trouble, tokens};
+use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::frames::{Dialect, Reading, Trouble};
 use super::reset::{after_seconds, epoch};
+use super::tools::Use;
 use crate::engine::at::At;
 use crate::engine::charter::Risk;
 use crate::engine::report::{Class, Usage, Usd};
@@ -20,7 +23,6 @@ pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
 pub(super) const CONFIG: (&str, &str) =
     ("OPENCODE_CONFIG_CONTENT", r#"{"autoupdate":false,"share":"disabled"}"#);
 
-/// A title saves the model call that would find one.
 /// What it writes outside the project: settings, login, sessions.
 pub(super) const WRITABLE: &[&str] = &[
     "~/.config/opencode",
@@ -29,6 +31,7 @@ pub(super) const WRITABLE: &[&str] = &[
     "~/.cache/opencode",
 ];
 
+/// A title saves the model call that would find one.
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {
     let mut command = words(["opencode", "run", "--format", "json", "--title", "looper"]);
     command.extend(match call.risk {
@@ -47,10 +50,14 @@ pub(super) struct Opencode {
 }
 
 impl Dialect for Opencode {
-    fn take(&mut self, kind: &str, frame: &Value, reading: &mut Reading) -> bool {
-        let part = &frame["part"];
+    fn kinds(&self) -> &'static [&'static str] {
+        &["step_start", "text", "reasoning", "tool_use", "step_finish", "error"]
+    }
+
+    fn take(&mut self, kind: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()> {
         match kind {
             "step_start" => {
+                reading.name_session(fields::<Start<'_>>(line)?.session.text());
                 reading.is_complete = false;
                 reading.message.clear();
                 // A step that follows is the vain attempt to make room.
@@ -58,57 +65,187 @@ impl Dialect for Opencode {
                 reading.trouble = reading.trouble.take().filter(is_context);
             }
             "text" => {
-                if part["synthetic"].as_bool() != Some(true) {
-                    reading.message.push(part["text"].as_str().unwrap_or_default());
+                let Framed { part, .. } = fields::<Framed<Said<'_>>>(line)?;
+                if part.synthetic != Some(true) {
+                    reading.message.push(part.text.as_deref().unwrap_or_default());
                 }
             }
-            "reasoning" | "tool_use" => {}
-            "step_finish" => {
-                add(&mut reading.usage, part);
-                reading.is_complete = part["reason"].as_str() == Some("stop");
+            "tool_use" => {
+                let Framed { part, .. } = fields::<Framed<Tool<'_>>>(line)?;
+                let is_command = part.tool.text() == Some("bash");
+                let what = if is_command { Use::Command } else { Use::Other };
+                reading.tools.used(part.call_id.text(), what);
             }
-            "error" => reading.fail(self.trouble(&frame["error"])),
-            _ => return false,
+            "step_finish" => {
+                let Framed { part, .. } = sound_fields::<Framed<Finish<'_>>>(line)?;
+                part.add_to(&mut reading.usage);
+                reading.is_complete = part.reason.as_deref() == Some("stop");
+            }
+            "error" => {
+                let report: Report<'_> = fields(line)?;
+                reading.name_session(report.session.text());
+                reading.fail(self.trouble(&report.error.0));
+            }
+            _ => nothing_in(line)?,
         }
-        true
+        Ok(())
+    }
+
+    /// No message is lost with a tool's.
+    fn lose(&mut self, kind: &str, _: &[u8], reading: &mut Reading) {
+        reading.is_complete = false;
+        if !matches!(kind, "tool_use" | "reasoning") {
+            reading.message.tear();
+        }
     }
 }
 
 impl Opencode {
-    fn trouble(&self, error: &Value) -> Trouble {
-        let data = &error["data"];
-        let body = data["responseBody"].as_str().unwrap_or_default();
-        let said = data["message"].as_str().unwrap_or_default();
+    fn trouble(&self, error: &Fault<'_>) -> Trouble {
+        let data = &error.data.0;
+        let body = data.body.text().unwrap_or_default();
+        let said = data.message.text().unwrap_or_default();
         let mut trouble = Trouble::new(format!("{said}\n{body}"));
-        trouble.status = data["statusCode"].as_u64();
-        if error["name"].as_str() == Some("ContextOverflowError") {
+        trouble.status = data.status.0;
+        if error.name.text() == Some("ContextOverflowError") {
             trouble.class = Some(Class::Context);
         }
-        trouble.until = self.until(&data["responseHeaders"], body);
+        trouble.until = self.until(&data.headers.0, body);
         trouble
     }
 
-    fn until(&self, headers: &Value, body: &str) -> Option<At> {
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let error = &body["error"];
-        let retry_after = headers["retry-after"].as_str().and_then(|text| text.parse().ok());
-        epoch(&error["resets_at"])
-            .or_else(|| after_seconds(self.now, error["resets_in_seconds"].as_f64()?))
+    fn until(&self, headers: &Headers<'_>, body: &str) -> Option<At> {
+        let body: Body = serde_json::from_str(body).unwrap_or_default();
+        let Limit { resets_at, resets_in } = body.error.0;
+        let retry_after = headers.retry_after.text().and_then(|text| text.parse().ok());
+        resets_at
+            .0
+            .and_then(|seconds| epoch(&seconds.into()))
+            .or_else(|| after_seconds(self.now, resets_in.0?))
             .or_else(|| after_seconds(self.now, retry_after?))
     }
 }
 
-/// Every step counts for itself; what it cost comes from opencode's own table.
-fn add(usage: &mut Usage, part: &Value) {
-    let step = &part["tokens"];
-    let read = tokens(&step["input"]).saturating_add(tokens(&step["cache"]["write"]));
-    let written = tokens(&step["output"]).saturating_add(tokens(&step["reasoning"]));
-    usage.input = usage.input.saturating_add(read);
-    usage.cached = usage.cached.saturating_add(tokens(&step["cache"]["read"]));
-    usage.output = usage.output.saturating_add(written);
-    if let Some(dollars) = part["cost"].as_f64() {
-        let before = usage.cost_usd.unwrap_or_default().micros();
-        let cost = Usd::from_dollars(dollars).micros();
-        usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost)));
+#[derive(Deserialize)]
+struct Start<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(rename = "sessionID", borrow, default)]
+    session: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Framed<T> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    part: T,
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    synthetic: Option<bool>,
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Tool<'a> {
+    #[serde(borrow, default)]
+    tool: Loose<Option<Text<'a>>>,
+    #[serde(rename = "callID", borrow, default)]
+    call_id: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Finish<'a> {
+    #[serde(borrow, default)]
+    reason: Option<Text<'a>>,
+    #[serde(default)]
+    tokens: Loose<Tokens>,
+    #[serde(default)]
+    cost: Loose<Option<f64>>,
+}
+
+impl Finish<'_> {
+    /// Every step counts for itself; what it cost comes from opencode's own table.
+    fn add_to(&self, usage: &mut Usage) {
+        let step = &self.tokens.0;
+        let read = step.input.0.saturating_add(step.cache.0.write.0);
+        let written = step.output.0.saturating_add(step.reasoning.0);
+        usage.input = usage.input.saturating_add(read);
+        usage.cached = usage.cached.saturating_add(step.cache.0.read.0);
+        usage.output = usage.output.saturating_add(written);
+        if let Some(dollars) = self.cost.0 {
+            let before = usage.cost_usd.unwrap_or_default().micros();
+            let cost = Usd::from_dollars(dollars).micros();
+            usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost)));
+        }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    input: Loose<u64>,
+    output: Loose<u64>,
+    reasoning: Loose<u64>,
+    cache: Loose<Cache>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Cache {
+    read: Loose<u64>,
+    write: Loose<u64>,
+}
+
+#[derive(Deserialize)]
+struct Report<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    #[serde(rename = "sessionID", borrow, default)]
+    session: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    error: Loose<Fault<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Fault<'a> {
+    #[serde(borrow, default)]
+    name: Loose<Option<Text<'a>>>,
+    #[serde(borrow, default)]
+    data: Loose<Data<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Data<'a> {
+    #[serde(borrow, default)]
+    message: Loose<Option<Text<'a>>>,
+    #[serde(rename = "statusCode", default)]
+    status: Loose<Option<u64>>,
+    #[serde(rename = "responseHeaders", borrow, default)]
+    headers: Loose<Headers<'a>>,
+    #[serde(rename = "responseBody", borrow, default)]
+    body: Loose<Option<Text<'a>>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Headers<'a> {
+    #[serde(rename = "retry-after", borrow, default)]
+    retry_after: Loose<Option<Text<'a>>>,
+}
+
+/// What a provider answered, as opencode passes it on.
+#[derive(Default, Deserialize)]
+struct Body {
+    #[serde(default)]
+    error: Loose<Limit>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Limit {
+    resets_at: Loose<Option<i64>>,
+    #[serde(rename = "resets_in_seconds")]
+    resets_in: Loose<Option<f64>>,
 }
