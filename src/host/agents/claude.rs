@@ -43,7 +43,7 @@ pub(super) fn command(call: &Call<'_>) -> Vec<String> {
 pub(super) enum Failures {
     /// By the field `is_error`.
     Told,
-    /// Also by a result that begins with `[API Error:`, in runs that call themselves good.
+    /// Also by a result that is or ends with `[API Error: …]`, in runs that call themselves good.
     Mumbled,
 }
 
@@ -63,11 +63,13 @@ pub(super) struct Claude {
     failures: Failures,
     /// A limit that was announced, and is one if the run then fails.
     limit: Option<Trouble>,
+    /// Whether no model wrote what was said last, as far as the count of its tokens tells.
+    is_unwritten: bool,
 }
 
 impl Claude {
     pub(super) fn new(failures: Failures) -> Self {
-        Self { failures, limit: None }
+        Self { failures, limit: None, is_unwritten: false }
     }
 
     fn system(frame: &System<'_>, reading: &mut Reading) {
@@ -85,7 +87,8 @@ impl Claude {
         }
     }
 
-    fn assistant(&self, frame: Assistant<'_>, reading: &mut Reading) {
+    fn assistant(&mut self, frame: Assistant<'_>, reading: &mut Reading) {
+        self.is_unwritten = frame.message.usage.0.output_tokens.0 == 0;
         let Content { said, tools } = frame.message.content;
         for tool in tools {
             let is_command = tool.name.text() == Some(self.failures.shell());
@@ -126,16 +129,17 @@ impl Claude {
         reading.name_session(frame.session_id.text());
         reading.usage = frame.usage(self.failures);
         let said = frame.result.text();
-        let mumbled = self.failures == Failures::Mumbled
-            && said.is_some_and(|said| said.trim_start().starts_with("[API Error:"));
+        let mumbled = said.filter(|_| self.failures == Failures::Mumbled);
+        let mumbled = mumbled.and_then(|said| mumbled_error(said, self.is_unwritten));
         let subtype = frame.subtype.as_deref();
-        if frame.is_error == Some(false) && subtype == Some("success") && !mumbled {
+        if frame.is_error == Some(false) && subtype == Some("success") && mumbled.is_none() {
             if let Some(said) = said {
                 reading.message.set(said);
             }
             return reading.complete();
         }
-        let words: Vec<&str> = said
+        let words: Vec<&str> = mumbled
+            .or(said)
             .into_iter()
             .chain(frame.error.0.message.text())
             .chain(frame.errors.0.iter().filter_map(Loose::text))
@@ -169,6 +173,17 @@ impl Dialect for Claude {
         }
         Ok(())
     }
+}
+
+/// The program's words about its failure in what it calls the answer: the whole of it, or the end of
+/// an answer whose stream was cut, for which no tokens are counted. A model can say the same, but
+/// not without tokens.
+fn mumbled_error(said: &str, is_unwritten: bool) -> Option<&str> {
+    let said = said.trim();
+    let start = said.rfind("[API Error:")?;
+    let is_whole = start == 0 && (is_unwritten || said.ends_with(']'));
+    let is_end = is_unwritten && said.ends_with(']');
+    (is_whole || is_end).then(|| &said[start..])
 }
 
 /// The error names that claude itself gives.
@@ -214,6 +229,8 @@ struct Assistant<'a> {
 struct Said<'a> {
     #[serde(borrow)]
     content: Content<'a>,
+    #[serde(default)]
+    usage: Loose<Tokens>,
 }
 
 /// The parts of a message, put together.

@@ -20,6 +20,8 @@ mod lines;
 mod message;
 mod opencode;
 mod qwen;
+#[cfg(test)]
+mod recordings;
 mod reset;
 mod tools;
 #[cfg(test)]

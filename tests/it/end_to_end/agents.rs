@@ -99,8 +99,7 @@ fn a_daemon_that_writes_later_finds_no_later() {
 
 fn limited(project: &Project) {
     project.config("[agents.codex]\ncommand = [\"fake-agent\"]\noutput = \"codex\"\n");
-    let transcripts = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/transcripts");
-    symlink(transcripts, project.place().join("transcripts")).unwrap();
+    unpack_recordings("codex", &project.place().join("transcripts"));
 }
 
 fn plays(transcript: &str) -> Vec<Step> {

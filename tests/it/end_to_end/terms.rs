@@ -126,8 +126,10 @@ fn a_branch_with_the_right_name_is_worked_on() {
 
 #[test]
 fn a_budget_that_is_spent_ends_the_run() {
-    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/transcripts/codex/plain/stdout");
-    let rules = [on("plan").does([Step::PrintFile(plan.into())])];
+    let recorded = tempfile::tempdir().unwrap();
+    unpack_recordings("codex", recorded.path());
+    let plan = recorded.path().join("codex/plain/stdout");
+    let rules = [on("plan").does([Step::PrintFile(plan)])];
     let mut project = Project::with(&[task("1"), task("2")], &rules);
     project.config("[budget]\ntokens = 1050\n[agents.codex]\ncommand = [\"fake-agent\"]");
     project.env("LOOPER_ROLES_PLAN", "codex");

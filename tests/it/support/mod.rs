@@ -9,6 +9,7 @@ mod manifest;
 mod namespace;
 mod orphans;
 mod project;
+mod recordings;
 mod run;
 mod script;
 
@@ -17,5 +18,6 @@ pub(crate) use log::{Log, rechained};
 pub(crate) use manifest::Manifest;
 pub(crate) use namespace::{Mount, enter, scenario};
 pub(crate) use project::Project;
+pub(crate) use recordings::unpack_recordings;
 pub(crate) use run::{Ran, Running};
 pub(crate) use script::*;
