@@ -9,6 +9,6 @@ mod text;
 mod view;
 
 pub use observer::Observer;
-pub use report::{BlockedTask, Condition, LastDecision, Now, Status, TaskLine, Totals, Used};
+pub use report::{BlockedTask, Condition, LastDecision, Now, Status, TaskLine, Totals};
 pub use text::Look;
 pub use view::Known;

@@ -1,12 +1,13 @@
 //! What a log says beside the state it adds up to: times, sums, the last of each kind.
 
-use super::report::{Condition, LastDecision, Now, Status, Used};
+use super::report::{Condition, LastDecision, Now, Status};
 use super::view::{Known, View};
 use crate::engine::at::At;
+use crate::engine::charter::{Charter, Limits};
 use crate::engine::event::{Event, EventKind, Interruption, RunEnded, RunPaused};
 use crate::engine::id::{AgentName, RunId, Seq, TaskId};
-use crate::engine::report::Usage;
-use crate::engine::state::State;
+use crate::engine::state::{Spent, State};
+use crate::ui::accounts::{Accounts, Axis, Budget, Quotas};
 use crate::ui::story;
 
 /// Watches a log go by.
@@ -20,8 +21,12 @@ pub struct Observer {
     begun: Option<Begun>,
     archived: Vec<TaskId>,
     last_decision: Option<LastDecision>,
-    used: Used,
-    used_in_all: Used,
+    in_all: Accounts,
+    in_run: Accounts,
+    /// Since the latest charter, which bounds it.
+    in_command: Accounts,
+    limits: Limits,
+    quotas: Quotas,
 }
 
 /// An effect that was announced.
@@ -45,10 +50,10 @@ impl Observer {
         match &event.kind {
             EventKind::RunStarted(charter) => {
                 self.run = Some((event.run.clone(), event.at));
-                self.used = Used::default();
-                self.archived.clone_from(&charter.archived);
+                self.in_run = Accounts::default();
+                self.under(charter);
             }
-            EventKind::RunResumed(charter) => self.archived.clone_from(&charter.archived),
+            EventKind::RunResumed(charter) => self.under(charter),
             EventKind::RunEnded(data) => self.ended = Some((data.clone(), event.at)),
             EventKind::TaskSelected(_) => self.selected_at = Some(event.at),
             EventKind::PlanStarted(data) => begin("plan", Some(&data.agent)),
@@ -58,17 +63,12 @@ impl Observer {
             EventKind::VerifyStarted(_) => begin("verify", None),
             EventKind::CommitStarted(_) => begin("commit", None),
             EventKind::RollbackStarted(_) => begin("rollback", None),
-            EventKind::PlanFinished(data) => self.add(data.usage, data.duration_ms),
-            EventKind::PlanCritiqueFinished(data) => self.add(data.usage, data.duration_ms),
-            EventKind::ImplementFinished(data) => self.add(data.usage, data.duration_ms),
-            EventKind::ImplCritiqueFinished(data) => self.add(data.usage, data.duration_ms),
-            EventKind::VerifyFinished(data) => {
-                let duration_ms = data.duration_ms();
-                self.used.wait(duration_ms);
-                self.used_in_all.wait(duration_ms);
-            }
             _ => {}
         }
+        for accounts in [&mut self.in_all, &mut self.in_run, &mut self.in_command] {
+            accounts.saw(event);
+        }
+        self.quotas.saw(event);
         if decides(&event.kind) {
             let about = event.kind.about();
             self.last_decision = Some(LastDecision {
@@ -82,9 +82,10 @@ impl Observer {
         }
     }
 
-    fn add(&mut self, usage: Usage, duration_ms: u64) {
-        self.used.add(usage, duration_ms);
-        self.used_in_all.add(usage, duration_ms);
+    fn under(&mut self, charter: &Charter) {
+        self.archived.clone_from(&charter.archived);
+        self.limits = charter.limits;
+        self.in_command = Accounts::default();
     }
 
     /// Where the project stands. `holder` has the lock; `known` stands in for what a log
@@ -104,8 +105,11 @@ impl Observer {
             next: view.next(),
             blocked: view.blocked(),
             last_decision: self.last_decision.clone(),
-            used: self.used,
-            used_in_all: self.used_in_all,
+            used: self.in_run.total(),
+            used_by_agent: self.in_run.groups(Axis::Agent),
+            used_in_all: self.in_all.total(),
+            budget: Budget::new(self.limits, Spent::default(), self.in_command.total()),
+            quotas: self.quotas.all(),
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::engine::at::At;
 use crate::engine::event::{EndReason, PauseCause};
 use crate::engine::id::{AgentName, RunId, Seq, TaskId};
-use crate::engine::report::{Usage, Usd};
+use crate::ui::accounts::{Budget, Group, Quota, Used};
 
 /// Where a project stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -35,8 +35,14 @@ pub struct Status {
     pub last_decision: Option<LastDecision>,
     /// What the latest run has used.
     pub used: Used,
+    /// The same by agent, what cost most first.
+    pub used_by_agent: Vec<Group>,
     /// What all runs have used.
     pub used_in_all: Used,
+    /// What the latest command may use, and what it has used of it.
+    pub budget: Budget,
+    /// How much of their providers' allowances agents had used when they were called last.
+    pub quotas: Vec<Quota>,
 }
 
 /// How many tasks are where. A task in hand is still to do.
@@ -141,44 +147,4 @@ pub struct LastDecision {
     pub attempt: Option<u32>,
     /// In words.
     pub text: String,
-}
-
-/// What agents have used, as they report it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Used {
-    /// How many were called.
-    pub calls: u64,
-    /// Tokens read, without those from a cache.
-    pub input: u64,
-    /// Tokens read from a cache.
-    pub cached: u64,
-    /// Tokens written.
-    pub output: u64,
-    /// What it cost, where any agent says so.
-    pub cost_usd: Option<Usd>,
-    /// Milliseconds in stages.
-    pub duration_ms: u64,
-}
-
-impl Used {
-    pub(super) fn add(&mut self, usage: Usage, duration_ms: u64) {
-        self.calls += 1;
-        self.input = self.input.saturating_add(usage.input);
-        self.cached = self.cached.saturating_add(usage.cached);
-        self.output = self.output.saturating_add(usage.output);
-        if let Some(cost) = usage.cost_usd {
-            let sum = self.cost_usd.unwrap_or_default().micros().saturating_add(cost.micros());
-            self.cost_usd = Some(Usd::from_micros(sum));
-        }
-        self.wait(duration_ms);
-    }
-
-    pub(super) fn wait(&mut self, duration_ms: u64) {
-        self.duration_ms = self.duration_ms.saturating_add(duration_ms);
-    }
-
-    /// Tokens of every kind.
-    pub fn tokens(&self) -> u64 {
-        self.input.saturating_add(self.cached).saturating_add(self.output)
-    }
 }

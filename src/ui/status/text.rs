@@ -1,8 +1,9 @@
 //! A status for people.
 
-use super::report::{Condition, Now, Status, Totals, Used};
+use super::report::{Condition, Now, Status, Totals};
 use crate::engine::at::At;
 use crate::engine::event::PauseCause;
+use crate::ui::accounts::{Quota, Used};
 use crate::ui::sanitize::clean_line;
 use crate::ui::story::{Tone, duration};
 
@@ -11,6 +12,10 @@ const BAR: u64 = 20;
 
 /// How many blocked tasks are shown; `looper ls blocked` shows the others.
 const BLOCKED_SHOWN_MAX: usize = 20;
+
+/// How many agents are shown, and how many allowances; the JSON form has all of them.
+const AGENTS_SHOWN_MAX: usize = 10;
+const QUOTAS_SHOWN_MAX: usize = 20;
 
 /// Where the first column ends.
 const INDENT: &str = "          ";
@@ -66,10 +71,21 @@ impl Status {
             row("Decided", &look.paint(Tone::Plain, &text));
         }
         if self.used_in_all != Used::default() {
-            row("Used", &used(self.used));
-            if self.used_in_all != self.used {
-                row("", &format!("{} in all runs", used(self.used_in_all)));
+            row("Used", &self.used.text());
+            for group in self.used_by_agent.iter().take(AGENTS_SHOWN_MAX) {
+                let text = format!("{}: {}", group.name, group.used.text());
+                row("", &look.paint(Tone::Plain, &text));
             }
+            if self.used_in_all != self.used {
+                row("", &format!("{} in all runs", self.used_in_all.text()));
+            }
+        }
+        for (number, line) in self.budget.lines().iter().enumerate() {
+            row(if number == 0 { "Budget" } else { "" }, line);
+        }
+        for (number, quota) in self.quotas.iter().take(QUOTAS_SHOWN_MAX).enumerate() {
+            let label = if number == 0 { "Quota" } else { "" };
+            row(label, &look.paint(Tone::Plain, &quota_row(quota, look)));
         }
         if !self.blocked.is_empty() {
             out.push_str(&self.blocked_rows(look));
@@ -158,18 +174,15 @@ fn bar(totals: Totals) -> String {
     format!("{full}{empty} {done}/{total} tasks ({}%)", done * 100 / total)
 }
 
-fn used(used: Used) -> String {
-    let cost = match used.cost_usd {
-        Some(cost) => format!("${:.2}", cents(cost.micros())),
-        None => "cost not reported".to_owned(),
+/// `codex primary 63 % until 18:00, seen 5 min 0 s ago`
+fn quota_row(quota: &Quota, look: Look<'_>) -> String {
+    let Quota { agent, window, used_percent, resets_at, seen_at } = quota;
+    let until = match resets_at {
+        None => String::new(),
+        Some(at) if *at <= look.now => format!(" until {}, anew since", (look.clock)(*at)),
+        Some(at) => format!(" until {}", (look.clock)(*at)),
     };
-    let calls = if used.calls == 1 { "1 call".to_owned() } else { format!("{} calls", used.calls) };
-    format!("{calls}, {} tokens, {cost}, {} in stages", used.tokens(), duration(used.duration_ms))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn cents(micros: i64) -> f64 {
-    micros as f64 / 1e6
+    format!("{agent} {window} {used_percent} %{until}, seen {} ago", look.since(*seen_at))
 }
 
 #[cfg(test)]
