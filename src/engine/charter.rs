@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::id::{AgentName, CommitId, Digest, TaskId};
+use super::price::Prices;
 use super::report::Usd;
+use super::state::Spent;
 use super::task::{Pattern, Task};
 
 /// Number of the decision rules this build decides by. Older numbers stay replayable.
@@ -45,6 +47,12 @@ pub struct Charter {
     /// brings the former back, and refuses to go by the latter. Older logs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<BTreeMap<String, Digest>>,
+    /// What tokens cost where an agent does not say: costs marked as estimated come from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
+    /// What the same command had used before it waited: it counts against the limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent_before: Option<Spent>,
 }
 
 /// What agents and verify commands are kept from.
@@ -338,10 +346,20 @@ pub enum PromptBy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Cost in US dollars, as agents report it.
+    /// Cost in US dollars, as agents report it or prices tell.
     pub cost_usd: Usd,
     /// Tokens read and written, as agents report them.
     pub tokens: u64,
     /// Seconds spent in stages.
     pub wall_clock_s: u64,
+}
+
+impl Limits {
+    /// Whether any of them is.
+    pub fn are_reached(&self, spent: Spent) -> bool {
+        let cost = self.cost_usd.micros();
+        (cost > 0 && spent.cost_micros >= cost)
+            || (self.tokens > 0 && spent.tokens >= self.tokens)
+            || (self.wall_clock_s > 0 && spent.duration_ms / 1000 >= self.wall_clock_s)
+    }
 }

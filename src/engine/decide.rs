@@ -177,9 +177,5 @@ fn hopeless(charter: &Charter, task: &Task) -> Option<String> {
 }
 
 fn is_spent(run: &Run) -> bool {
-    let (spent, limits) = (run.spent, run.charter.limits);
-    let cost = limits.cost_usd.micros();
-    (cost > 0 && spent.cost_micros >= cost)
-        || (limits.tokens > 0 && spent.tokens >= limits.tokens)
-        || (limits.wall_clock_s > 0 && spent.duration_ms / 1000 >= limits.wall_clock_s)
+    run.charter.limits.are_reached(run.spent)
 }

@@ -187,7 +187,7 @@ fn open(state: &mut State, id: RunId, charter: &Charter) {
         id,
         charter: charter.clone(),
         attempts: 0,
-        spent: super::state::Spent::default(),
+        spent: charter.spent_before.unwrap_or_default(),
         attempt: None,
         in_flight: None,
         stop: None,

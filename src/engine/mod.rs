@@ -16,6 +16,7 @@ pub mod id;
 pub mod line;
 pub mod message;
 pub mod policy;
+pub mod price;
 pub mod reason;
 pub mod replay;
 pub mod report;

@@ -82,8 +82,19 @@ pub(super) struct Run {
     pub(super) stop: Option<Stop>,
 }
 
-/// What a run has used under its charter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a run has used under its charter, and before it where that counts.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
 pub struct Spent {
     /// Tokens read and written.
     pub tokens: u64,
@@ -166,7 +177,7 @@ impl State {
         self.run().map(|run| &run.charter)
     }
 
-    /// What the run has used under its charter.
+    /// What counts against the limits of the run.
     pub fn spent(&self) -> Spent {
         self.run().map(|run| run.spent).unwrap_or_default()
     }

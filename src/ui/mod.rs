@@ -1,7 +1,7 @@
 //! What people see: diagnostics, lines about a run, text made safe for a terminal.
 
-pub mod countdown;
 pub mod accounts;
+pub mod countdown;
 pub mod diagnostics;
 pub mod reporter;
 pub mod sanitize;

@@ -78,6 +78,8 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
         archived: vec![],
         containment: None,
         settings: None,
+        prices: None,
+        spent_before: None,
     }
 }
 

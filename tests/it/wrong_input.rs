@@ -151,6 +151,13 @@ fn redacted(project: &Project, text: &str) -> String {
 )]
 #[case::the_configuration_is_no_toml(config("[run"), "run", 3)]
 #[case::the_configuration_has_an_unknown_key(config("[verify]\ntimout_s = 5"), "run", 3)]
+#[case::a_price_is_negative(config("[prices.m]\ninput = -1\noutput = 1"), "run", 3)]
+#[case::a_price_is_no_number(config("[prices.m]\ninput = nan\noutput = 1"), "run", 3)]
+#[case::a_price_is_half_a_price(config("[prices.m]\ninput = 1"), "run", 3)]
+#[case::a_price_has_an_unknown_key(config("[prices.m]\ninptu = 1"), "run", 3)]
+#[case::a_variable_prices_a_model_that_no_file_has(
+    prepared(|it| it.env("LOOPER_PRICES_OPUS_INPUT", "1")), "run", 3
+)]
 #[case::a_variable_is_misspelt(
     prepared(|it| it.env("LOOPER_VERIFY_TIMOUT_S", "5")), "run", 3
 )]

@@ -237,6 +237,8 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
         rules: RULES,
         containment: None,
         settings: None,
+        prices: None,
+        spent_before: None,
         base: Base { commit: machine.repo.head_commit(), branch },
         backlog: BacklogPin {
             path: "backlog.md".to_owned(),

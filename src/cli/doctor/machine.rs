@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::findings::{Health, Visit};
 use crate::cli::run::charter::{PRESETS, agent_terms, role_names};
+use crate::cli::run::without_price;
 use crate::engine::charter::Risk;
 use crate::engine::id::AgentName;
 use crate::host::agents;
@@ -79,6 +80,21 @@ impl Visit<'_> {
         };
         let detail = format!("on the PATH: {}; not there: {}", list(&there), list(&missing));
         self.ok("other agents", detail);
+    }
+
+    /// A budget in dollars is held against what is known to be spent.
+    pub(super) fn budget(&mut self, config: &Config) {
+        let terms = role_names(config).into_iter().map(|name| {
+            let terms = agent_terms(config, &name);
+            (name, terms)
+        });
+        let without = without_price(&terms.collect(), config.charter_prices().as_ref());
+        if without.is_empty() || config.limits().cost_usd.micros() == 0 {
+            return;
+        }
+        let detail = format!("cost_usd does not count what nobody says: {}", without.join(", "));
+        let hint = "give the model and its price under [prices], or set budget.tokens";
+        self.warn("budget", detail, hint);
     }
 
     fn is_preset_there(&self, name: &str, project: &Path) -> bool {

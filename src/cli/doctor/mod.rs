@@ -48,6 +48,9 @@ pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
     }
     let from = layout.as_ref().map_or(site.cwd.as_path(), Layout::project);
     visit.agents(config.as_ref(), from);
+    if let Some(config) = &config {
+        visit.budget(config);
+    }
     visit.shell(from);
     let Visit { checks, .. } = visit;
     match site.global.format {

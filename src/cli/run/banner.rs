@@ -3,6 +3,7 @@
 use crate::engine::charter::{Charter, Network, Risk, SandboxLevel, Stage};
 use crate::host::config::Config;
 use crate::host::paths::Layout;
+use crate::ui::accounts::{Budget, Used};
 use crate::ui::sanitize::clean_line;
 use crate::ui::story::short;
 
@@ -36,6 +37,10 @@ pub(super) fn banner(
         },
     );
     row("sandbox", &sandbox(charter, why));
+    let before = charter.spent_before.unwrap_or_default();
+    for line in Budget::new(charter.limits, before, Used::default()).lines() {
+        row("budget", &line);
+    }
     if policy.allow_dirty {
         row("work tree", "your uncommitted changes stay out of every commit");
     }

@@ -102,6 +102,8 @@ fn charter(
         archived: backlog.completed.iter().cloned().collect(),
         containment: None,
         settings: None,
+        prices: config.charter_prices(),
+        spent_before: None,
     }
 }
 

@@ -9,7 +9,10 @@ mod news;
 mod open;
 mod settings;
 mod settle;
+mod spending;
 mod wait;
+
+pub(super) use spending::without_price;
 
 pub(super) use news::write_pending;
 
@@ -39,6 +42,7 @@ use crate::host::process::{self, Cancel};
 use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
+use crate::ui::accounts::Accounts;
 use crate::ui::diagnostics;
 use crate::ui::reporter::Reporter;
 use crate::ui::sanitize::clean_line;
@@ -54,6 +58,8 @@ pub(crate) struct Told {
     outcome: Settled,
     /// How often an agent ended well.
     answers: u64,
+    /// What this command has used.
+    accounts: Accounts,
 }
 
 impl Watch for Told {
@@ -63,6 +69,7 @@ impl Watch for Told {
         let done = state.progress().values().filter(|known| is_done(known.status)).count();
         self.outcome.saw(event);
         self.answers += u64::from(wait::is_good_answer(&event.kind));
+        self.accounts.saw(event);
         self.reporter.saw(event, done.min(tasks) as u64, tasks as u64);
     }
 }
@@ -227,6 +234,10 @@ async fn drive(
             return Ok(Exit::RateLimited);
         }
         used.add(driver.state());
+        if used.reaches(charter.limits) {
+            driver.world.reload_backlog()?;
+            continue;
+        }
         let time = waits.next(&paused, clock::now(), driver.watch.answers);
         if let Some(exit) = wait_out(site, driver, &mut cancel, &paused, time).await? {
             return Ok(exit);
@@ -286,7 +297,7 @@ fn end(
     // A disk that is full must not lack what is remembered of the log.
     driver.world.release_room()?;
     driver.world.anchor()?;
-    tell_end(site, driver.state(), charter, ended.reason);
+    tell_end(site, driver, charter, ended.reason);
     Ok(Exit::from_code(ended.exit_code))
 }
 
@@ -318,6 +329,9 @@ fn begin(
     charter.settings = Some(settings::pin(driver, site, layout)?);
     driver.world.contain(chosen.sandbox);
     let news = news::news(driver, &charter, &parsed.backlog)?;
+    if let Some(warning) = spending::warning(&charter) {
+        warn(site, &warning);
+    }
     if !site.global.quiet {
         say(&banner::banner(layout, &charter, config, chosen.why.as_deref()));
     }
@@ -337,10 +351,11 @@ fn tell_pause(paused: &RunPaused) {
     ));
 }
 
-fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
+fn tell_end(site: &Site, driver: &HostDriver, charter: &Charter, reason: EndReason) {
     if site.global.quiet {
         return;
     }
+    let state = driver.state();
     let count = |wanted: Status| {
         let of = |task: &crate::engine::task::Task| {
             state.progress().get(&task.id).map(|known| known.status).unwrap_or_default()
@@ -349,6 +364,7 @@ fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
     };
     let (done, blocked, todo) = (count(Status::Done), count(Status::Blocked), count(Status::Todo));
     say(&format!("{done} done, {blocked} blocked, {todo} to do.\n"));
+    say(&spending::told(&driver.watch.accounts, charter.limits, reason));
     let next = match reason {
         EndReason::Done => return,
         EndReason::Iterations => "The iterations are used up; the same command goes on.",
@@ -356,7 +372,9 @@ fn tell_end(site: &Site, state: &State, charter: &Charter, reason: EndReason) {
         EndReason::NothingRunnable => {
             "A person is needed: `looper status` shows why, `looper unblock T` lets a task run again."
         }
-        EndReason::Budget => "The budget is spent; raise it under [budget] to go on.",
+        EndReason::Budget => {
+            "Raise the budget under [budget] to go on; each `looper run` has all of it."
+        }
         EndReason::AgentUnusable => {
             "An agent cannot work: log in, check credit and model, then run again. \
              Nothing was counted."

@@ -30,6 +30,7 @@ use crate::host::prompts::Prompts;
 use crate::host::reserve::Reserve;
 use crate::host::tx::{Memory, Opened as OpenedTx, Tx};
 use crate::host::world::{BacklogFile, HostLog, HostWorld, Parts, SystemClock};
+use crate::ui::accounts::Accounts;
 use crate::ui::reporter::Reporter;
 
 /// Everything a run works with.
@@ -352,7 +353,8 @@ impl Opened {
         });
         log.wait_for(world.objects().unflushed());
         let reporter = Reporter::new(site.has_terminal(), site.is_colored(), site.global.quiet);
-        let told = Told { reporter, outcome: Settled::default(), answers: 0 };
+        let (outcome, accounts) = (Settled::default(), Accounts::default());
+        let told = Told { reporter, outcome, answers: 0, accounts };
         let driver = Driver::new(log, world, SystemClock, told, self.state, self.run);
         (driver, self.refusal)
     }

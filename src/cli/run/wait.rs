@@ -9,9 +9,9 @@ use crate::cli::site::Site;
 use crate::cli::tell;
 use crate::driver::{Request, World as _};
 use crate::engine::at::At;
-use crate::engine::charter::Charter;
+use crate::engine::charter::{Charter, Limits};
 use crate::engine::event::{EventKind, RunPaused};
-use crate::engine::report::{Class, Usd};
+use crate::engine::report::Class;
 use crate::engine::state::{Spent, State};
 use crate::host::clock;
 use crate::host::process::Cancel;
@@ -34,37 +34,29 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Used {
     iterations: u32,
-    spent: Spent,
+    spent: Option<Spent>,
 }
 
 impl Used {
     pub(super) fn add(&mut self, state: &State) {
-        let spent = state.spent();
         self.iterations = self.iterations.saturating_add(state.iterations());
-        self.spent.tokens = self.spent.tokens.saturating_add(spent.tokens);
-        self.spent.cost_micros = self.spent.cost_micros.saturating_add(spent.cost_micros);
-        self.spent.duration_ms = self.spent.duration_ms.saturating_add(spent.duration_ms);
+        // What was used before is in it.
+        self.spent = Some(state.spent());
     }
 
-    /// Leaves what is left. Zero stands for "no bound", so a bound that is used up becomes the
-    /// smallest there is; the attempt that was paused was not counted, so one iteration remains.
+    /// Whether there is no use in waiting: a command whose budget is spent calls nobody any more.
+    pub(super) fn reaches(self, limits: Limits) -> bool {
+        self.spent.is_some_and(|spent| limits.are_reached(spent))
+    }
+
+    /// Leaves what is left. Zero stands for "no bound", so iterations that are used up become the
+    /// fewest there are; the attempt that was paused was not counted, so one remains.
     pub(super) fn apply(self, charter: &mut Charter) {
         let iterations = &mut charter.policy.iterations;
         if *iterations > 0 {
             *iterations = iterations.saturating_sub(self.iterations).max(1);
         }
-        let limits = &mut charter.limits;
-        if limits.tokens > 0 {
-            limits.tokens = limits.tokens.saturating_sub(self.spent.tokens).max(1);
-        }
-        if limits.wall_clock_s > 0 {
-            let used = self.spent.duration_ms / 1000;
-            limits.wall_clock_s = limits.wall_clock_s.saturating_sub(used).max(1);
-        }
-        if limits.cost_usd.micros() > 0 {
-            let left = limits.cost_usd.micros().saturating_sub(self.spent.cost_micros);
-            limits.cost_usd = Usd::from_micros(left.max(1));
-        }
+        charter.spent_before = self.spent;
     }
 }
 

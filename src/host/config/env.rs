@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeOwned, IntoDeserializer};
 use super::agent::AgentConfig;
 use super::error::{ConfigError, Place, near, plain, reworded};
 use super::layers::{Layer, SECTIONS};
+use super::price::{self, PriceConfig};
 use crate::engine::id::AgentName;
 
 /// What every variable begins with.
@@ -52,19 +53,32 @@ pub(super) struct Variables {
     pub(super) names: BTreeMap<String, String>,
 }
 
+/// The names known so far, because a variable shows them in capitals.
+pub(super) struct Known {
+    /// Of agents.
+    pub(super) agents: Vec<AgentName>,
+    /// Of models that have a price. A name of a model cannot be told from a variable alone.
+    pub(super) models: Vec<String>,
+}
+
 /// Reads the variables that belong to a section; other variables of ours are not configuration.
-///
-/// `agents` are the names known so far, because a variable shows them in capitals.
 pub(super) fn read(
     env: &BTreeMap<String, String>,
-    agents: &[AgentName],
+    known: &Known,
 ) -> Result<Variables, ConfigError> {
     let mut variables = Variables { layer: Layer::default(), names: BTreeMap::new() };
     for (name, text) in env {
         let Some((section, rest)) = name.strip_prefix(PREFIX).and_then(split) else { continue };
         let invalid = |message| ConfigError::Invalid { place: Place::Named(name.clone()), message };
+        if section == "prices" {
+            let (model, key) = split_price(rest, &known.models).map_err(invalid)?;
+            let price = variables.layer.prices.entry(model.to_owned()).or_default();
+            price.set(key, text).map_err(invalid)?;
+            variables.names.insert(price::key_of(model, key), name.clone());
+            continue;
+        }
         let (agent, key) = match section {
-            "agents" => match split_agent(rest, agents) {
+            "agents" => match split_agent(rest, &known.agents) {
                 Some((agent, key)) => (Some(agent), key),
                 None => return Err(unknown(name, rest, AgentConfig::KEYS)),
             },
@@ -86,8 +100,8 @@ pub(super) fn read(
 
 /// The section a variable belongs to, and the rest of its name.
 fn split(name: &str) -> Option<(&'static str, &str)> {
-    let names = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
-    names.into_iter().find_map(|section| {
+    let mut names = SECTIONS.iter().map(|(section, _)| *section).chain(["agents", "prices"]);
+    names.find_map(|section| {
         let rest = name.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?;
         Some((section, rest))
     })
@@ -105,6 +119,23 @@ fn split_agent(rest: &str, agents: &[AgentName]) -> Option<(AgentName, String)> 
         None => super::choice::agent_name(&shown.to_ascii_lowercase()).ok()?,
     };
     Some((agent, key.to_owned()))
+}
+
+/// The model and the key in `GPT_5_5_INPUT`.
+fn split_price<'a>(rest: &str, models: &'a [String]) -> Result<(&'a str, &'static str), String> {
+    let shown = PriceConfig::KEYS.iter().find_map(|key| {
+        let shown = rest.strip_suffix(&key.to_ascii_uppercase())?.strip_suffix('_')?;
+        Some((*key, shown))
+    });
+    let Some((key, shown)) = shown else {
+        return Err(format!("expected one of {} at its end", PriceConfig::KEYS.join(", ")));
+    };
+    let mut fitting = models.iter().filter(|model| price::in_capitals(model) == shown);
+    match (fitting.next(), fitting.next()) {
+        (Some(model), None) => Ok((model, key)),
+        (Some(one), Some(other)) => Err(format!("it could mean {one:?} or {other:?}")),
+        (None, _) => Err("a variable changes only a price that a file has under [prices]".into()),
+    }
 }
 
 fn in_capitals(agent: &AgentName) -> String {

@@ -9,6 +9,7 @@ use super::agent::AgentConfig;
 use super::choice::agent_name;
 use super::error::{ConfigError, Place, near, plain, reworded};
 use super::layers::{Layer, SECTIONS};
+use super::price::{PriceConfig, model_name};
 use crate::host::files;
 
 /// More than any configuration needs; the project's file is whatever a repository brings along.
@@ -48,9 +49,10 @@ impl File<'_> {
     fn check_keys(&self, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {
             let known = SECTIONS.iter().find(|(section, _)| *section == name.get_ref().as_ref());
-            let is_agents = name.get_ref().as_ref() == "agents";
-            if known.is_none() && !is_agents {
-                let names = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
+            let named = ["agents", "prices"].into_iter().find(|it| name.get_ref() == it);
+            if known.is_none() && named.is_none() {
+                let names = SECTIONS.iter().map(|(section, _)| *section);
+                let names = names.chain(["agents", "prices"]);
                 let near = near(name.get_ref(), names).map(str::to_owned);
                 let near = near.or_else(|| home_of(name.get_ref()));
                 return Err(self.unknown(name.span(), name.get_ref(), near));
@@ -61,6 +63,7 @@ impl File<'_> {
             };
             match known {
                 Some((_, keys)) => self.check_section(inner, keys)?,
+                None if named == Some("prices") => self.check_prices(inner)?,
                 None => self.check_agents(inner)?,
             }
         }
@@ -74,6 +77,20 @@ impl File<'_> {
                 DeValue::Table(inner) => self.check_section(inner, AgentConfig::KEYS)?,
                 _ => {
                     let message = format!("an agent is a section: [agents.{}]", name.get_ref());
+                    return Err(self.invalid(value.span(), &message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_prices(&self, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            model_name(name.get_ref()).map_err(|message| self.invalid(name.span(), &message))?;
+            match value.get_ref() {
+                DeValue::Table(inner) => self.check_section(inner, PriceConfig::KEYS)?,
+                _ => {
+                    let message = format!("a price is a section: [prices.{:?}]", name.get_ref());
                     return Err(self.invalid(value.span(), &message));
                 }
             }

@@ -10,6 +10,7 @@ use super::agent::AgentConfig;
 use super::choice::{Agents, Profile};
 use super::error::ConfigError;
 use super::origin::Origin;
+use super::price::{self, PriceConfig};
 use super::section::{
     Budget, BudgetLayer, Gates, GatesLayer, Roles, RolesLayer, Run, RunLayer, Verify, VerifyLayer,
 };
@@ -39,6 +40,11 @@ pub(super) struct Layer {
     budget: BudgetLayer,
     #[schemars(default)]
     pub(super) agents: BTreeMap<AgentName, AgentConfig>,
+    /// What a million tokens cost, by the name of the model that an agent reports or was asked
+    /// for; a name that ends in `*` stands for all that begin so. Only for agents that report no
+    /// cost.
+    #[schemars(default)]
+    pub(super) prices: BTreeMap<String, PriceConfig>,
     #[schemars(default)]
     roles: RolesLayer,
 }
@@ -94,6 +100,8 @@ pub struct Config {
     pub budget: Budget,
     /// What is said about agents; a preset fills in the rest.
     pub agents: BTreeMap<AgentName, AgentConfig>,
+    /// What tokens cost where an agent does not say.
+    pub prices: BTreeMap<String, PriceConfig>,
     /// Which agent does what.
     pub roles: Roles,
     #[serde(skip)]
@@ -134,16 +142,20 @@ impl Config {
         }
         let origin = Origin::Project { path: sources.project_file.display().to_string() };
         config.apply(file::read(&sources.project_file)?, |_| origin.clone());
-        let known: Vec<AgentName> = config.agents.keys().cloned().collect();
+        let known = env::Known {
+            agents: config.agents.keys().cloned().collect(),
+            models: config.prices.keys().cloned().collect(),
+        };
         let env::Variables { layer, names } = env::read(sources.env, &known)?;
         config
             .apply(layer, |key| Origin::Env { name: names.get(key).cloned().unwrap_or_default() });
         config.apply_flags(sources.flags);
+        price::check(&config.prices)?;
         Ok(config)
     }
 
     fn apply(&mut self, layer: Layer, origin: impl Fn(&str) -> Origin) {
-        let Self { run, verify, gates, budget, agents, roles, origins } = self;
+        let Self { run, verify, gates, budget, agents, prices, roles, origins } = self;
         let mut note = |section: &str, key: &str| {
             let key = format!("{section}.{key}");
             let origin = origin(&key);
@@ -157,6 +169,14 @@ impl Config {
         for (name, layer) in layer.agents {
             let section = format!("agents.{name}");
             agents.entry(name).or_default().apply(layer, &mut |key| note(&section, key));
+        }
+        for (model, layer) in layer.prices {
+            let mut note = |key: &str| {
+                let key = price::key_of(&model, key);
+                let origin = origin(&key);
+                origins.insert(key, origin);
+            };
+            prices.entry(model.clone()).or_default().apply(layer, &mut note);
         }
     }
 
@@ -206,6 +226,13 @@ impl Config {
             for key in AgentConfig::KEYS {
                 if let Some(value) = json["agents"][name.as_str()].get(key) {
                     settings.push(setting(format!("agents.{name}.{key}"), value));
+                }
+            }
+        }
+        for model in self.prices.keys() {
+            for key in PriceConfig::KEYS {
+                if let Some(value) = json["prices"][model.as_str()].get(key) {
+                    settings.push(setting(price::key_of(model, key), value));
                 }
             }
         }

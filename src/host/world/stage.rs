@@ -17,6 +17,7 @@ use crate::engine::at::At;
 use crate::engine::charter::{AgentTerms, PromptBy, SandboxLevel, Stage};
 use crate::engine::event::StageStarted;
 use crate::engine::id::ObjectId;
+use crate::engine::price::priced;
 use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::secret::{Redactor, redact};
 use crate::engine::verdict::{Verdict, verdict};
@@ -143,13 +144,15 @@ impl HostWorld {
         }
         let transcript = self.keep_transcript(scratch.path())?;
         let message = self.keep_message(answer.message)?;
+        let prices = ask.charter.prices.as_ref();
+        let usage = priced(answer.usage, prices, answer.model.as_deref(), &terms.model);
         Ok(Reply::Got(Called {
             model: answer.model.unwrap_or(terms.model),
             exit_code: ended.exit.code(),
             class: answer.class,
             until: answer.until,
             duration_ms: ended.duration_ms,
-            usage: answer.usage,
+            usage,
             prompt: prompt_id,
             transcript: Some(transcript),
             message,

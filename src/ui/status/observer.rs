@@ -26,6 +26,7 @@ pub struct Observer {
     /// Since the latest charter, which bounds it.
     in_command: Accounts,
     limits: Limits,
+    spent_before: Spent,
     quotas: Quotas,
 }
 
@@ -85,6 +86,7 @@ impl Observer {
     fn under(&mut self, charter: &Charter) {
         self.archived.clone_from(&charter.archived);
         self.limits = charter.limits;
+        self.spent_before = charter.spent_before.unwrap_or_default();
         self.in_command = Accounts::default();
     }
 
@@ -108,7 +110,7 @@ impl Observer {
             used: self.in_run.total(),
             used_by_agent: self.in_run.groups(Axis::Agent),
             used_in_all: self.in_all.total(),
-            budget: Budget::new(self.limits, Spent::default(), self.in_command.total()),
+            budget: Budget::new(self.limits, self.spent_before, self.in_command.total()),
             quotas: self.quotas.all(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod between_runs;
+mod budgets;
 mod dirty;
 mod fail_to_pass;
 mod full_disk;
