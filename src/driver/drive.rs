@@ -1,20 +1,26 @@
 //! One step after the other, until the run comes to rest.
 
 use super::ports::{Ask, AskSelect, Clock, Log, Reply, Request, Watch, World};
+use crate::engine::at::At;
 use crate::engine::attempt::Step;
 use crate::engine::charter::{Charter, Stage};
 use crate::engine::decide::{Decision, decide};
 use crate::engine::effect::{Close, Effect};
 use crate::engine::event::{
-    By, CommitStarted, Event, EventKind, FORMAT, Interruption, RunEnded, RunPaused, StageStarted,
-    StopRequested, TaskSelected,
+    By, CommitStarted, Event, EventKind, FORMAT, Interruption, LimitLifted, RunEnded, RunPaused,
+    StageRetried, StageStarted, StopRequested, TaskSelected,
 };
 use crate::engine::fold::{FoldError, fold};
-use crate::engine::id::{RunId, Seq, TaskId};
+use crate::engine::id::{AgentName, RunId, Seq, TaskId};
 use crate::engine::line::Proof;
 use crate::engine::message::commit_message;
+use crate::engine::recovery::Limit;
 use crate::engine::state::{State, Transaction};
 use crate::engine::verdict::Verdict;
+
+/// How long after its time a limit counts as lifted, in milliseconds: clocks differ a little, and
+/// whoever asks too early meets the limit once more.
+const LIFTED_LATE_MS: i64 = 10_000;
 
 /// Why a run could not go on. The log is intact; the next process picks up from it.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +159,9 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
             self.heed(request)?;
             return Ok(None);
         }
+        if matches!(effect, Effect::Select { .. } | Effect::Pause(_)) && self.lift_limits()? {
+            return Ok(None);
+        }
         self.carry_out(effect).await
     }
 
@@ -190,6 +199,7 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
                 let done = done.map_err(broken("the rollback"))?;
                 self.record(EventKind::RollbackFinished(done))?;
             }
+            Effect::Retry(retried) => self.retry(retried).await?,
             Effect::Propose { verdict, .. } => self.propose(verdict)?,
             Effect::Close(close) => self.close(&close)?,
             Effect::Pause(paused) => {
@@ -202,6 +212,37 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
             }
         }
         Ok(None)
+    }
+
+    /// Notes which limits are over: time decides nothing by itself. Returns whether one is.
+    fn lift_limits(&mut self) -> Drive<bool, L, W> {
+        let until = |(name, limit): (&AgentName, &Limit)| Some((limit.until?, name.clone()));
+        let limits: Vec<_> = self.state.limits().filter_map(until).collect();
+        if limits.is_empty() {
+            return Ok(false);
+        }
+        let now = self.clock.now().millis();
+        let is_over = |until: At| until.millis().saturating_add(LIFTED_LATE_MS) <= now;
+        let over: Vec<_> = limits.into_iter().filter(|(until, _)| is_over(*until)).collect();
+        let is_any = !over.is_empty();
+        for (_, agent) in over {
+            self.record(EventKind::LimitLifted(LimitLifted { agent }))?;
+        }
+        Ok(is_any)
+    }
+
+    /// A wait that is cut short by somebody's wish is over.
+    async fn retry(&mut self, retried: StageRetried) -> Drive<(), L, W> {
+        let wait_s = retried.wait_s;
+        self.record(EventKind::StageRetried(retried))?;
+        self.barrier()?;
+        if wait_s == 0 {
+            return Ok(());
+        }
+        match self.world.wait(wait_s).await.map_err(broken("the wait"))? {
+            Some(request) => self.heed(request),
+            None => Ok(()),
+        }
     }
 
     fn select(&mut self, id: &TaskId, attempt: u32) -> Drive<(), L, W> {

@@ -124,6 +124,8 @@ pub trait World {
     fn write_mark(&mut self, mark: &Mark) -> Result<(), Self::Error>;
     /// Keeps the crash-recovery transaction, or forgets it. Called once the log says the same.
     fn remember(&mut self, open: Option<&Transaction>) -> Result<(), Self::Error>;
+    /// Waits so many seconds, or until somebody asks for something: that is returned.
+    fn wait(&mut self, seconds: u32) -> impl Future<Output = Result<Option<Request>, Self::Error>>;
     /// What somebody asked for since the last call.
     fn request(&mut self) -> Option<Request>;
 }

@@ -1,5 +1,6 @@
 //! The transitions of one attempt.
 
+use super::again;
 use super::attempt::{After, Attempt, Ending, Planned, Step};
 use super::charter::{GateId, Policy, Stage};
 use super::closing;
@@ -11,6 +12,7 @@ use super::event::{
 use super::gate::{self, Evidence};
 use super::id::Seq;
 use super::reason;
+use super::recovery;
 use super::report::Usage;
 use super::stage_end::{self, undo};
 use super::state::{Kept, Mode, Run, State};
@@ -34,7 +36,19 @@ pub(super) fn advance(mut state: State, seq: Seq, kind: &EventKind) -> Option<St
         run.attempt = Some(attempt);
         return Some(state);
     }
-    attempt.step = next_step(run, &attempt, seq, kind)?;
+    let next = next_step(run, &attempt, seq, kind)?;
+    let taken = std::mem::replace(&mut attempt.step, next);
+    match (kind.agent_end(), kind) {
+        (Some(end), _) => {
+            if !end.quota.is_empty() {
+                let known = state.quotas.entry(end.agent.clone()).or_default();
+                recovery::keep_windows(known, end.quota);
+            }
+            again::ended(run, &mut attempt, taken, &end);
+        }
+        (None, EventKind::StageRetried(data)) => again::take(&mut attempt, data),
+        (None, _) => {}
+    }
     match (kind, &attempt.step) {
         (EventKind::GatesJudged(data), Step::Close(_)) => {
             state.kept = Some(Kept { base: attempt.base.clone(), tree: data.tree.clone() });
@@ -58,6 +72,7 @@ fn is_started(effect: &Effect) -> bool {
         Effect::Select { .. }
         | Effect::Judge(_)
         | Effect::Reconcile { .. }
+        | Effect::Retry(_)
         | Effect::Propose { .. }
         | Effect::Close(_)
         | Effect::Pause(_)
@@ -87,7 +102,7 @@ fn next_step(run: &mut Run, attempt: &Attempt, seq: Seq, kind: &EventKind) -> Op
             land(run, data.usage, data.duration_ms)?;
             stage_end::planned(&policy, data)
         }
-        (Step::PlanCritique { plan }, EventKind::PlanCritiqueFinished(data)) => {
+        (Step::PlanCritique { plan, .. }, EventKind::PlanCritiqueFinished(data)) => {
             land(run, data.usage, data.duration_ms)?;
             stage_end::plan_judged(&policy, Planned { plan: Some(plan), critique: None }, data)
         }
@@ -124,6 +139,9 @@ fn next_step(run: &mut Run, attempt: &Attempt, seq: Seq, kind: &EventKind) -> Op
         (step @ Step::Undo { .. }, EventKind::RollbackFinished(_)) => {
             run.in_flight.take()?;
             Some(step)
+        }
+        (Step::Retry { stage, retried }, EventKind::StageRetried(data)) => {
+            (retried.agent == data.agent && retried.count == data.count).then_some(*stage)
         }
         (Step::Propose { verdict, reason, .. }, EventKind::ProposalRecorded(data)) => {
             proposed(verdict, reason, data)
@@ -219,7 +237,10 @@ pub(super) fn cut_short(step: Step) -> Step {
         | Step::Implement(_)
         | Step::Verify(..)
         | Step::ImplCritique(..)
+        | Step::Retry { .. }
         | Step::Judge(..) => undo(RollbackCause::Interrupted, After::Nothing),
+        // Nothing is tried again by whoever only settles what was left behind.
+        Step::Undo { cause, after: After::Again { .. } } => undo(cause, After::Nothing),
         Step::Commit { prepared, .. } => Step::Reconcile { prepared },
         Step::Reconcile { .. } | Step::Undo { .. } | Step::Propose { .. } | Step::Close(_) => step,
     }

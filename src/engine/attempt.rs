@@ -1,10 +1,13 @@
 //! One attempt at one task, step by step.
 
+use std::collections::BTreeSet;
+
 use super::event::{
     BaseRun, CommandResult, CommitPrepared, EndReason, ImplementFinished, RollbackCause, RunPaused,
+    StageRetried,
 };
 use super::gate::Passed;
-use super::id::{CommitId, ObjectId, Seq};
+use super::id::{AgentName, CommitId, ObjectId, Seq};
 use super::task::Task;
 use super::verdict::Verdict;
 
@@ -23,6 +26,25 @@ pub struct Attempt {
     pub snapshot: CommitId,
     /// Where it stands.
     pub step: Step,
+    /// Who takes no part in it, because an allowance was nearly used up when it began.
+    pub barred: BTreeSet<AgentName>,
+    /// What was tried in vain for the stage in hand.
+    pub retries: Retries,
+}
+
+/// What was tried in vain for the stage in hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// How often it was taken again.
+    pub count: u32,
+    /// How often of that because the provider of the agent in hand had no capacity.
+    pub overloaded: u32,
+    /// How often of that because nothing was said.
+    pub empty: u32,
+    /// Who takes it now, once it was taken again.
+    pub agent: Option<AgentName>,
+    /// Who could not be had for it.
+    pub gave_up: BTreeSet<AgentName>,
 }
 
 /// Where an attempt stands. Each variant carries what its successors need.
@@ -34,6 +56,8 @@ pub enum Step {
     PlanCritique {
         /// The plan.
         plan: ObjectId,
+        /// Who made it.
+        by: AgentName,
     },
     /// The implementer is due.
     Implement(Planned),
@@ -63,6 +87,13 @@ pub enum Step {
         cause: RollbackCause,
         /// What follows.
         after: After,
+    },
+    /// A stage has to be taken again.
+    Retry {
+        /// The step in which it is due.
+        stage: Box<Step>,
+        /// By whom, why and when.
+        retried: StageRetried,
     },
     /// A proposal has to be kept.
     Propose {
@@ -133,6 +164,13 @@ pub enum After {
         critique: Option<ObjectId>,
         /// Why, in one line.
         reason: String,
+    },
+    /// The stage is taken again.
+    Again {
+        /// The step in which it is due.
+        stage: Box<Step>,
+        /// By whom, why and when.
+        retried: StageRetried,
     },
     /// Nothing counts.
     Nothing,

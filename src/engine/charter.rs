@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AgentName, CommitId, Digest, TaskId};
 use super::price::Prices;
+use super::recovery::Recovery;
 use super::report::Usd;
 use super::state::Spent;
 use super::task::{Pattern, Task};
@@ -153,6 +154,10 @@ pub struct Policy {
     /// Whether some verify command must fail without the change.
     #[serde(default, skip_serializing_if = "FailToPass::is_off")]
     pub fail_to_pass: FailToPass,
+    /// What follows where an agent cannot be had. Older logs do not say: whatever keeps an agent
+    /// from working ends its attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
 }
 
 /// Whether some verify command must fail without the change. One that passes without it, too, says

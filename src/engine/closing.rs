@@ -20,8 +20,10 @@ pub(super) fn rolled_back(mut state: State, to: &CommitId) -> Option<State> {
         After::Fail { reason } => Step::Close(Ending::Failed { reason }),
         After::Block { reason } => Step::Close(Ending::Blocked { reason }),
         After::Propose { verdict, critique, reason } => Step::Propose { verdict, critique, reason },
+        After::Again { stage, retried } => Step::Retry { stage, retried },
         After::Nothing => return Some(state),
         After::Pause(paused) => {
+            run.has_cut_short = true;
             run.stop.get_or_insert(Stop::Pause(paused));
             return Some(state);
         }

@@ -1,13 +1,14 @@
 //! From state to the next decision.
 
 use super::attempt::{Attempt, Ending, Step};
+use super::casting::{self, Shortage};
 use super::charter::{Charter, Stage};
 use super::effect::{Close, Closing, Effect};
 use super::event::{
-    CommitStarted, EndReason, RollbackStarted, RunEnded, StageStarted, VerifyStarted,
+    CommitStarted, EndReason, RollbackStarted, RunEnded, StageRetried, StageStarted, VerifyStarted,
 };
 use super::gate::{self, Evidence};
-use super::id::{AgentName, Seq, TaskId};
+use super::id::{Seq, TaskId};
 use super::policy;
 use super::reason;
 use super::state::{Mode, Progress, Run, State, Stop};
@@ -53,7 +54,7 @@ pub fn decide(state: &State) -> Decision {
 fn within(state: &State, run: &Run, attempt: &Attempt) -> Effect {
     let (task, number) = (attempt.task.id.clone(), attempt.number);
     let call = |stage: Stage| {
-        let agent = agent(&run.charter, stage, number);
+        let agent = casting::agent(run, attempt, stage);
         Effect::Call(stage, StageStarted { task: task.clone(), attempt: number, agent })
     };
     match &attempt.step {
@@ -85,6 +86,11 @@ fn within(state: &State, run: &Run, attempt: &Attempt) -> Effect {
             to: attempt.snapshot.clone(),
             cause: *cause,
         }),
+        Step::Retry { retried, .. } => {
+            // Whoever wants the run to end does not want to wait.
+            let wait_s = if run.stop.is_none() { retried.wait_s } else { 0 };
+            Effect::Retry(StageRetried { wait_s, ..retried.clone() })
+        }
         Step::Propose { verdict, .. } => {
             Effect::Propose { task, attempt: number, verdict: *verdict }
         }
@@ -100,19 +106,6 @@ fn within(state: &State, run: &Run, attempt: &Attempt) -> Effect {
             Effect::Close(Close { task, attempt: number, mark })
         }
     }
-}
-
-/// A list of agents rotates by attempt.
-fn agent(charter: &Charter, stage: Stage, attempt: u32) -> AgentName {
-    let roles = &charter.roles;
-    let list = match stage {
-        Stage::Plan => &roles.plan,
-        Stage::PlanCritique => &roles.plan_critique,
-        Stage::Implement | Stage::Verify => &roles.implement,
-        Stage::ImplCritique => &roles.impl_critique,
-    };
-    let turn = attempt.saturating_sub(1) as usize % list.len().max(1);
-    list.get(turn).cloned().unwrap_or_else(|| AgentName::new("nobody"))
 }
 
 fn between(state: &State, run: &Run) -> Effect {
@@ -136,7 +129,12 @@ fn between(state: &State, run: &Run) -> Effect {
     if iterations > 0 && run.attempts >= iterations {
         return end(EndReason::Iterations);
     }
-    Effect::Select { task: task.id.clone(), attempt: progress.attempts.saturating_add(1) }
+    let attempt = progress.attempts.saturating_add(1);
+    match casting::shortage(run, attempt) {
+        None => Effect::Select { task: task.id.clone(), attempt },
+        Some(Shortage::Limited(paused)) => Effect::Pause(paused),
+        Some(Shortage::Hopeless) => end(EndReason::NothingRunnable),
+    }
 }
 
 fn end(reason: EndReason) -> Effect {

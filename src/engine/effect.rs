@@ -2,8 +2,8 @@
 
 use super::charter::Stage;
 use super::event::{
-    By, CommitStarted, EventKind, GatesJudged, RollbackStarted, RunEnded, RunPaused, StageStarted,
-    TaskBlocked, TaskDone, TaskFailed, VerifyStarted,
+    By, CommitStarted, EventKind, GatesJudged, RollbackStarted, RunEnded, RunPaused, StageRetried,
+    StageStarted, TaskBlocked, TaskDone, TaskFailed, VerifyStarted,
 };
 use super::id::{CommitId, Digest, TaskId};
 use super::task::{Mark, Status};
@@ -36,6 +36,8 @@ pub enum Effect {
     },
     /// Return to the snapshot.
     Rollback(RollbackStarted),
+    /// Take a stage again, after a pause.
+    Retry(StageRetried),
     /// Keep a proposal for a person.
     Propose {
         /// Which task.
@@ -133,7 +135,11 @@ impl Effect {
     /// way is finished first.
     pub fn is_deferrable(&self) -> bool {
         match self {
-            Self::Select { .. } | Self::Call(..) | Self::Verify(_) | Self::Judge(_) => true,
+            Self::Select { .. }
+            | Self::Call(..)
+            | Self::Verify(_)
+            | Self::Judge(_)
+            | Self::Retry(_) => true,
             Self::Commit(_)
             | Self::Reconcile { .. }
             | Self::Rollback(_)
@@ -168,6 +174,7 @@ impl Effect {
                 Some(Self::Reconcile { task: data.task.clone(), attempt: data.attempt })
             }
             EventKind::RollbackStarted(data) => Some(Self::Rollback(data.clone())),
+            EventKind::StageRetried(data) => Some(Self::Retry(data.clone())),
             EventKind::ProposalRecorded(data) => Some(Self::Propose {
                 task: data.task.clone(),
                 attempt: data.attempt,
@@ -204,6 +211,7 @@ impl Effect {
             | EventKind::TaskUnblocked(_)
             | EventKind::TaskReopened(_)
             | EventKind::StopRequested(_)
+            | EventKind::LimitLifted(_)
             | EventKind::OracleJudged(_)
             | EventKind::Interrupted(_) => None,
         }
@@ -238,6 +246,12 @@ impl std::fmt::Display for Effect {
             }
             Self::Rollback(data) => {
                 write!(f, "roll task {} back to {} ({:?})", data.task, data.to, data.cause)
+            }
+            Self::Retry(data) => {
+                let StageRetried { task, attempt, stage, agent, wait_s, .. } = data;
+                let stage = stage.name();
+                write!(f, "take {stage} of task {task}, attempt {attempt} again: {agent}, ")?;
+                write!(f, "{wait_s} s later")
             }
             Self::Propose { task, verdict, .. } => {
                 write!(f, "keep the proposal {} for task {task}", verdict.word())

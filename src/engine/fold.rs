@@ -1,14 +1,15 @@
 //! From event to the next state.
 
 use super::advance;
-use super::attempt::{Attempt, Planned};
+use super::attempt::{Attempt, Planned, Retries};
 use super::charter::Charter;
 use super::closing;
 use super::event::{
-    BacklogLoaded, By, EndReason, Event, EventKind, Interrupted, Interruption, RunEnded, RunPaused,
-    TaskSelected,
+    BacklogLoaded, By, EndReason, Event, EventKind, Interrupted, Interruption, LimitLifted,
+    RunEnded, RunPaused, TaskSelected,
 };
 use super::id::{Digest, RunId, Seq, TaskId};
+use super::recovery::LimitCause;
 use super::stage_end;
 use super::state::{BacklogDigest, Mode, Progress, Run, State, Stop};
 use super::task::{Mark, Status};
@@ -90,6 +91,7 @@ fn step(mut state: State, event: &Event) -> Option<State> {
             Some(state)
         }
         EventKind::Interrupted(data) => interrupt(state, data),
+        EventKind::LimitLifted(data) => lift(state, &event.run, data),
         // It is about the state, and no part of it.
         EventKind::OracleJudged(_) => Some(state),
         EventKind::TaskSelected(data) => select(state, &event.run, data),
@@ -143,6 +145,7 @@ fn step(mut state: State, event: &Event) -> Option<State> {
         | EventKind::RollbackStarted(_)
         | EventKind::RollbackFinished(_)
         | EventKind::Reconciled(_)
+        | EventKind::StageRetried(_)
         | EventKind::ProposalRecorded(_) => {
             is_current(&state, &event.run)?;
             advance::advance(state, event.seq, &event.kind)
@@ -191,12 +194,20 @@ fn open(state: &mut State, id: RunId, charter: &Charter) {
         attempt: None,
         in_flight: None,
         stop: None,
+        // Whoever was limited may be asked once more.
+        limits: std::collections::BTreeMap::new(),
+        has_cut_short: false,
     }));
 }
 
 fn pause(mut state: State, data: &RunPaused) -> Option<State> {
     let Mode::Running(run) = state.mode else { return None };
-    if run.attempt.is_some() || run.stop != Some(Stop::Pause(data.clone())) {
+    let is_due = match &run.stop {
+        Some(Stop::Pause(due)) => due == data,
+        Some(Stop::End(_)) => false,
+        None => run.limits.get(&data.agent).is_some_and(|limit| limit.until == data.until),
+    };
+    if run.attempt.is_some() || !is_due {
         return None;
     }
     state.mode = Mode::Paused(run, data.clone());
@@ -212,6 +223,17 @@ fn wake(state: &mut State) {
         }
         mode @ (Mode::Idle | Mode::Running(_)) => mode,
     };
+}
+
+/// The time has passed: whoever was limited may be asked again from the next attempt on.
+fn lift(mut state: State, id: &RunId, data: &LimitLifted) -> Option<State> {
+    is_current(&state, id)?;
+    let run = active(&mut state)?;
+    if run.attempt.is_some() {
+        return None;
+    }
+    run.limits.remove(&data.agent)?;
+    Some(state)
 }
 
 fn end(mut state: State, data: &RunEnded) -> Option<State> {
@@ -277,6 +299,8 @@ fn select(mut state: State, id: &RunId, data: &TaskSelected) -> Option<State> {
     }
     run.attempts = run.attempts.checked_add(1)?;
     let step = stage_end::first_step(&run.charter.policy.stages, &Planned::default())?;
+    let barred = run.limits.iter().filter(|(_, limit)| limit.cause == LimitCause::Quota);
+    let barred = barred.map(|(name, _)| name.clone()).collect();
     run.attempt = Some(Attempt {
         task,
         number: data.attempt,
@@ -284,6 +308,8 @@ fn select(mut state: State, id: &RunId, data: &TaskSelected) -> Option<State> {
         base: data.base.clone(),
         snapshot: data.snapshot.clone(),
         step,
+        barred,
+        retries: Retries::default(),
     });
     state.attempts = loop_number;
     let progress = state.progress.entry(data.task.clone()).or_default();

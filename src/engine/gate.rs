@@ -289,6 +289,7 @@ mod tests {
             gates_off: vec![],
             protected: vec![],
             fail_to_pass,
+            recovery: None,
         }
     }
 

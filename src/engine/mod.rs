@@ -2,8 +2,10 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod advance;
+mod again;
 pub mod at;
 pub mod attempt;
+mod casting;
 pub mod change;
 pub mod charter;
 mod closing;
@@ -18,6 +20,7 @@ pub mod message;
 pub mod policy;
 pub mod price;
 pub mod reason;
+pub mod recovery;
 pub mod replay;
 pub mod report;
 pub mod secret;

@@ -80,7 +80,7 @@ pub(super) fn planned(policy: &Policy, data: &PlanFinished) -> Option<Step> {
         return Some(state_touched("planner", &data.state_changes));
     }
     if policy.stages.contains(&Stage::PlanCritique) {
-        return Some(Step::PlanCritique { plan });
+        return Some(Step::PlanCritique { plan, by: data.agent.clone() });
     }
     first_step(&policy.stages, &Planned { plan: Some(plan), critique: None })
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::attempt::{Attempt, Step};
 use super::charter::Charter;
 use super::event::{EndReason, Interrupted, Interruption, RunPaused};
-use super::id::{CommitId, Digest, RunId, Seq, TaskId, TreeId};
+use super::id::{AgentName, CommitId, Digest, RunId, Seq, TaskId, TreeId};
+use super::recovery::Limit;
+use super::report::QuotaWindow;
 use super::task::{Mark, Status, Task};
 
 /// Everything the log says so far.
@@ -18,6 +20,7 @@ pub struct State {
     pub(super) progress: BTreeMap<TaskId, Progress>,
     pub(super) backlog: Option<BacklogDigest>,
     pub(super) kept: Option<Kept>,
+    pub(super) quotas: BTreeMap<AgentName, Vec<QuotaWindow>>,
     pub(super) mode: Mode,
 }
 
@@ -80,6 +83,10 @@ pub(super) struct Run {
     /// The event that started the effect which has not been answered yet.
     pub(super) in_flight: Option<Seq>,
     pub(super) stop: Option<Stop>,
+    /// Whom nobody asks for anything, as far as the terms want to know.
+    pub(super) limits: BTreeMap<AgentName, Limit>,
+    /// Whether a pause has cut an attempt short.
+    pub(super) has_cut_short: bool,
 }
 
 /// What a run has used under its charter, and before it where that counts.
@@ -184,8 +191,9 @@ impl State {
 
     /// Attempts under the open run's charter that were not cut short by a pause.
     pub fn iterations(&self) -> u32 {
-        let paused = u32::from(self.paused().is_some());
-        self.run().map_or(0, |run| run.attempts.saturating_sub(paused))
+        let is_paused = self.paused().is_some();
+        let cut_short = |run: &Run| u32::from(is_paused && run.has_cut_short);
+        self.run().map_or(0, |run| run.attempts.saturating_sub(cut_short(run)))
     }
 
     /// The attempt in hand.
@@ -199,6 +207,16 @@ impl State {
             Mode::Paused(_, paused) => Some(paused),
             Mode::Idle | Mode::Running(_) => None,
         }
+    }
+
+    /// Whom the open run asks for nothing, and until when.
+    pub fn limits(&self) -> impl Iterator<Item = (&AgentName, &Limit)> {
+        self.run().into_iter().flat_map(|run| &run.limits)
+    }
+
+    /// How much of each agent's allowances was used when it last said so, over all runs.
+    pub fn quotas(&self) -> &BTreeMap<AgentName, Vec<QuotaWindow>> {
+        &self.quotas
     }
 
     /// Whether an attempt is open that a dead process left behind.
@@ -229,6 +247,7 @@ impl State {
             | Step::ImplCritique(..)
             | Step::Judge(..)
             | Step::Undo { .. }
+            | Step::Retry { .. }
             | Step::Propose { .. }
             | Step::Close(_) => None,
         };

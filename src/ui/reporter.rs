@@ -86,6 +86,9 @@ fn doing(kind: &EventKind) -> Option<String> {
         EventKind::VerifyStarted(data) => {
             Some(format!("Task {} · verify ({} commands)", data.task, data.commands.len()))
         }
+        EventKind::StageRetried(data) if data.wait_s > 0 => {
+            Some(format!("Task {} · waiting {} s for {}", data.task, data.wait_s, data.agent))
+        }
         EventKind::RollbackStarted(data) => Some(format!("Task {} · rollback", data.task)),
         _ => None,
     }

@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Style};
 use crate::engine::charter::GateId;
 use crate::engine::event::{
     CommandResult, Event, EventKind, GateResult, GatesJudged, Interruption, JudgedAs, PauseCause,
+    StageRetried,
 };
 use crate::engine::reason;
 use crate::engine::report::Class;
@@ -99,6 +100,7 @@ pub fn tell(event: &Event) -> Option<Line> {
             let cause = match data.cause {
                 PauseCause::RateLimit => "rate limit",
                 PauseCause::Overloaded => "no capacity",
+                PauseCause::Quota => "allowance nearly used up",
             };
             let until = data.until.map_or_else(String::new, |until| format!(" until {until}"));
             Line::new(Warn, "run paused", format!("{cause} of {}{until}", data.agent))
@@ -158,6 +160,10 @@ pub fn tell(event: &Event) -> Option<Line> {
             let verdict = data.verdict.map_or("no verdict", |verdict| verdict.word());
             let agent = data.agent.as_str();
             stage("impl critique", agent, data.class, data.duration_ms, Some(verdict))
+        }
+        EventKind::StageRetried(data) => retried(data),
+        EventKind::LimitLifted(data) => {
+            Line::new(Plain, "limit", format!("of {} is over", data.agent))
         }
         EventKind::GatesJudged(data) => gates(data),
         EventKind::CommitFinished(data) => {
@@ -221,6 +227,21 @@ fn stage(label: &str, agent: &str, class: Class, duration_ms: u64, result: Optio
     }
     let class = words(&format!("{class:?}"));
     Line::detail(Tone::Warn, label, format!("{class} · {agent} · {duration}"))
+}
+
+fn retried(data: &StageRetried) -> Line {
+    let (stage, agent, cause) =
+        (data.stage.name(), &data.agent, words(&format!("{:?}", data.cause)));
+    let stage = stage.replace('_', " ");
+    if data.agent != data.instead_of {
+        let text = format!("{agent} takes {stage} over from {} ({cause})", data.instead_of);
+        return Line::detail(Tone::Warn, "hand-over", text);
+    }
+    let wait = match data.wait_s {
+        0 => "at once".to_owned(),
+        seconds => format!("in {}", duration(u64::from(seconds) * 1000)),
+    };
+    Line::detail(Tone::Warn, "retry", format!("{stage} by {agent} again {wait} ({cause})"))
 }
 
 /// How many runs failed, and how many there were.

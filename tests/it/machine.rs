@@ -22,7 +22,7 @@ use rstest::rstest;
 use crate::mem_log::{MemLog, Nobody, Tick};
 use crate::scripted_world::{Answer, Script};
 
-const FULL: [Stage; 5] =
+pub(crate) const FULL: [Stage; 5] =
     [Stage::Plan, Stage::PlanCritique, Stage::Implement, Stage::Verify, Stage::ImplCritique];
 
 pub(crate) fn task(id: &str, verify: &str, depends: &[&str]) -> Task {
@@ -70,6 +70,7 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
             gates_off: vec![],
             protected: vec![],
             fail_to_pass: FailToPass::Off,
+            recovery: None,
         },
         roles: Roles { plan: one(), plan_critique: one(), implement: one(), impl_critique: one() },
         agents: [(agent.clone(), terms)].into(),
@@ -84,14 +85,14 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
 }
 
 /// What one process did.
-struct Life {
-    outcome: Option<Outcome>,
-    world: Script,
-    state: State,
-    log: MemLog,
+pub(crate) struct Life {
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) world: Script,
+    pub(crate) state: State,
+    pub(crate) log: MemLog,
 }
 
-fn live(world: Script, events: Vec<Event>, room: usize, charter: &Charter) -> Life {
+pub(crate) fn live(world: Script, events: Vec<Event>, room: usize, charter: &Charter) -> Life {
     let state = replay(&events).expect("what was written replays");
     let log = MemLog::holding(events, room);
     let mut driver = Driver::new(log, world, Tick::default(), Nobody, state, RunId::new("r"));
@@ -112,11 +113,11 @@ fn live(world: Script, events: Vec<Event>, room: usize, charter: &Charter) -> Li
     Life { outcome: outcome.ok(), world: driver.world, state, log: driver.log }
 }
 
-fn ended(reason: EndReason) -> Option<Outcome> {
+pub(crate) fn ended(reason: EndReason) -> Option<Outcome> {
     Some(Outcome::Ended(RunEnded { reason, exit_code: reason.exit_code() }))
 }
 
-fn one_task(stages: &[Stage]) -> Charter {
+pub(crate) fn one_task(stages: &[Stage]) -> Charter {
     charter(stages, vec![task("1", "true", &[])])
 }
 
@@ -294,7 +295,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn any_request() -> impl Strategy<Value = Option<Request>> {
+pub(crate) fn any_request() -> impl Strategy<Value = Option<Request>> {
     prop_oneof![
         30 => Just(None),
         1 => Just(Some(Request::Stop)),
@@ -322,9 +323,9 @@ fn any_charter() -> impl Strategy<Value = Charter> {
 
 /// One life of the process: world calls until the power is cut, room in the log, and how much of
 /// what was not synced survives.
-type Cut = (usize, usize, usize);
+pub(crate) type Cut = (usize, usize, usize);
 
-fn judged_trees(log: &[Event]) -> BTreeSet<TreeId> {
+pub(crate) fn judged_trees(log: &[Event]) -> BTreeSet<TreeId> {
     log.iter()
         .filter_map(|event| match &event.kind {
             EventKind::GatesJudged(GatesJudged { outcome: JudgedAs::Pass, tree, .. }) => {
@@ -346,7 +347,7 @@ fn commits_in(log: &[Event]) -> Vec<CommitId> {
 }
 
 /// How many lives a run may take once the power stays: pauses and interruptions each end one.
-const LIVES_MAX: usize = 200;
+pub(crate) const LIVES_MAX: usize = 200;
 
 proptest! {
     /// Whatever the world answers, however often the power is cut and the disk is full: the run

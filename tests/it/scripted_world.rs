@@ -15,24 +15,13 @@ use looper::engine::state::Transaction;
 use looper::engine::task::Mark;
 use looper::engine::verdict::Verdict;
 
+pub(crate) use crate::scripted_answer::Answer;
+use crate::scripted_answer::{class_of, quota, ruling, touched, until};
+
 /// The power is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("power cut")]
 pub(crate) struct PowerCut;
-
-/// How a call ends.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    Ok,
-    Class(Class),
-    Verdict(Option<Verdict>),
-    Paths(Vec<&'static str>),
-    Verify(bool),
-    /// Verify commands pass, and without the change too.
-    Vacuous,
-    TouchesState,
-    Interrupted,
-}
 
 /// What the world remembers over power cuts.
 #[derive(Clone, Debug)]
@@ -49,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) marks: BTreeMap<TaskId, Mark>,
     pub(crate) trees: u32,
     pub(crate) rolled_back: BTreeSet<(TaskId, u32)>,
+    /// Seconds of every wait.
+    pub(crate) waited: Vec<u32>,
 }
 
 impl Script {
@@ -65,6 +56,7 @@ impl Script {
             marks: BTreeMap::new(),
             trees: 0,
             rolled_back: BTreeSet::new(),
+            waited: vec![],
         }
     }
 
@@ -94,24 +86,6 @@ impl Script {
     }
 }
 
-fn class_of(answer: &Answer) -> Class {
-    match answer {
-        Answer::Class(class) => *class,
-        _ => Class::Ok,
-    }
-}
-
-fn touched(answer: &Answer) -> Vec<String> {
-    if matches!(answer, Answer::TouchesState) { vec!["backlog.md".to_owned()] } else { vec![] }
-}
-
-fn ruling(answer: &Answer) -> Option<Verdict> {
-    match answer {
-        Answer::Verdict(verdict) => *verdict,
-        _ => Some(Verdict::Pass),
-    }
-}
-
 /// The fields every end of a stage shares, then its own.
 macro_rules! finished {
     ($name:ident, $call:expr, $answer:expr, { $($field:ident: $value:expr),* $(,)? }) => {
@@ -122,7 +96,7 @@ macro_rules! finished {
             model: String::new(),
             exit_code: Some(i32::from(class_of(&$answer) != Class::Ok)),
             class: class_of(&$answer),
-            until: None,
+            until: until(&$answer),
             duration_ms: 1,
             usage: Usage { input: 10, ..Usage::default() },
             prompt: ObjectId::new("prompt"),
@@ -133,7 +107,7 @@ macro_rules! finished {
             sandbox: None,
             session: None,
             activity: None,
-            quota: vec![],
+            quota: quota(&$answer),
             $($field: $value,)*
         }
     };
@@ -373,6 +347,13 @@ impl World for Script {
         self.spend()?;
         self.kept = open.cloned();
         self.spend()
+    }
+
+    async fn wait(&mut self, seconds: u32) -> Result<Option<Request>, PowerCut> {
+        self.spend()?;
+        self.waited.push(seconds);
+        self.spend()?;
+        Ok(self.request())
     }
 
     fn request(&mut self) -> Option<Request> {

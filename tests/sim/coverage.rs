@@ -138,6 +138,7 @@ fn due(state: &State) -> &'static str {
         Some(Step::Judge(..)) => "judge",
         Some(Step::Commit { .. } | Step::Reconcile { .. }) => "commit",
         Some(Step::Undo { .. }) => "rollback",
+        Some(Step::Retry { .. }) => "retry",
         Some(Step::Propose { .. }) => "propose",
         Some(Step::Close(_)) => "close",
     }

@@ -257,6 +257,7 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
             gates_off: vec![],
             protected: vec![],
             fail_to_pass: FailToPass::Off,
+            recovery: None,
         },
         roles: Roles { plan: one(), plan_critique: one(), implement: one(), impl_critique: one() },
         agents: [(agent.clone(), terms)].into(),

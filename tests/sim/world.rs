@@ -357,6 +357,11 @@ impl World for SimWorld {
         machine.remember(open, tip)
     }
 
+    async fn wait(&mut self, _: u32) -> Result<Option<Request>, Broken> {
+        self.shared.borrow_mut().step("wait for a provider")?;
+        Ok(self.request())
+    }
+
     fn request(&mut self) -> Option<Request> {
         if self.holds_requests {
             return None;

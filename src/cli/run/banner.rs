@@ -1,6 +1,7 @@
 //! What a person should know before the first agent is called.
 
 use crate::engine::charter::{Charter, Network, Risk, SandboxLevel, Stage};
+use crate::engine::recovery::Recovery;
 use crate::host::config::Config;
 use crate::host::paths::Layout;
 use crate::ui::accounts::{Budget, Used};
@@ -41,6 +42,9 @@ pub(super) fn banner(
     for line in Budget::new(charter.limits, before, Used::default()).lines() {
         row("budget", &line);
     }
+    if let Some(recovery) = &policy.recovery {
+        row("limits", &limits(recovery));
+    }
     if policy.allow_dirty {
         row("work tree", "your uncommitted changes stay out of every commit");
     }
@@ -70,6 +74,21 @@ fn sandbox(charter: &Charter, why: Option<&str>) -> String {
         charter.containment.as_ref().is_some_and(|terms| terms.verify_network == Network::Closed);
     let network = if is_closed { "; verify commands have no network" } else { "" };
     format!("{}: {holds}{network}{why}", level.name())
+}
+
+fn limits(recovery: &Recovery) -> String {
+    let mut said = vec![match (recovery.overloaded, recovery.pause_s) {
+        (0, _) => "no retry".to_owned(),
+        (times, pause_s) => format!("up to {times} retries without capacity, from {pause_s} s on"),
+    }];
+    if recovery.failover {
+        let apart = if recovery.apart.is_some() { ", critics apart" } else { "" };
+        said.push(format!("the next of a list takes over{apart}"));
+    }
+    if recovery.quota_percent > 0 {
+        said.push(format!("no attempt from {} % of an allowance on", recovery.quota_percent));
+    }
+    said.join("; ")
 }
 
 fn agents(charter: &Charter) -> String {

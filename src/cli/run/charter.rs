@@ -84,6 +84,7 @@ fn charter(
     ask: Ask,
 ) -> Charter {
     let mut policy = config.policy(ask);
+    policy.recovery = Some(config.recovery(independence::apart(config, &agents)));
     let tasks = backlog.tasks();
     let marks = backlog.marks();
     let is_done =

@@ -1,5 +1,6 @@
 //! Nobody judges its own work, where the configuration says so.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::charter::agent_terms;
@@ -60,6 +61,20 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Who counts as one maker, where nobody may judge its own work.
+pub(super) fn apart(
+    config: &Config,
+    agents: &BTreeMap<AgentName, AgentTerms>,
+) -> Option<BTreeMap<AgentName, String>> {
+    match config.roles.independent {
+        Independence::Off => None,
+        Independence::Agent => Some(BTreeMap::new()),
+        Independence::Vendor => {
+            Some(agents.iter().map(|(name, terms)| (name.clone(), vendor(terms))).collect())
+        }
+    }
 }
 
 /// The first attempt in which two lists that rotate bring together who must not meet. After the

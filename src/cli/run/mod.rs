@@ -171,7 +171,7 @@ async fn work(
     }
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
-    drive(site, args, flags, layout, &mut driver, cancel).await
+    drive(site, args, flags, layout, &mut driver).await
 }
 
 fn warn(site: &Site, text: &str) {
@@ -200,13 +200,12 @@ async fn drive(
     flags: &Overrides,
     layout: &Layout,
     driver: &mut HostDriver,
-    mut cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let mut waits = Waits::default();
     let mut used = Used::default();
     let waiting = driver.state().paused().cloned();
     if let Some(paused) = waiting.filter(|_| args.wait)
-        && let Some(exit) = go_on_waiting(site, flags, layout, driver, &mut cancel, &paused).await?
+        && let Some(exit) = go_on_waiting(site, flags, layout, driver, &paused).await?
     {
         return Ok(exit);
     }
@@ -239,7 +238,7 @@ async fn drive(
             continue;
         }
         let time = waits.next(&paused, clock::now(), driver.watch.answers);
-        if let Some(exit) = wait_out(site, driver, &mut cancel, &paused, time).await? {
+        if let Some(exit) = wait_out(site, driver, &paused, time).await? {
             return Ok(exit);
         }
         driver.world.reload_backlog()?;
@@ -254,7 +253,6 @@ async fn go_on_waiting(
     flags: &Overrides,
     layout: &Layout,
     driver: &mut HostDriver,
-    cancel: &mut Cancel,
     paused: &RunPaused,
 ) -> Result<Option<Exit>, Failure> {
     let now = clock::now();
@@ -263,7 +261,7 @@ async fn go_on_waiting(
     if !charter::role_names(&config).contains(&paused.agent) {
         return Ok(None);
     }
-    let ended = wait_out(site, driver, cancel, paused, wait::left(until, now)).await?;
+    let ended = wait_out(site, driver, paused, wait::left(until, now)).await?;
     if ended.is_none() {
         driver.world.reload_backlog()?;
         driver.world.set_prompts(Prompts::load(&layout.prompts())?);
@@ -275,11 +273,10 @@ async fn go_on_waiting(
 async fn wait_out(
     site: &Site,
     driver: &mut HostDriver,
-    cancel: &mut Cancel,
     paused: &RunPaused,
     time: Duration,
 ) -> Result<Option<Exit>, Failure> {
-    let request = wait::wait(site, paused, time, driver, cancel).await;
+    let request = wait::wait(site, paused, time, driver).await;
     let Some(request) = request else { return Ok(None) };
     let charter = driver.state().charter().cloned();
     match (driver.end_wait(request).await?, charter) {

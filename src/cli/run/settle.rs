@@ -169,6 +169,7 @@ fn doing(attempt: &Attempt) -> &'static str {
         Step::ImplCritique(..) => "having its change criticised",
         Step::Judge(..) => "being judged",
         Step::Commit { .. } | Step::Reconcile { .. } => "being committed",
+        Step::Retry { .. } => "about to go on",
         Step::Undo { .. } => "being rolled back",
         Step::Propose { .. } | Step::Close(_) => "being marked",
     }

@@ -1,20 +1,19 @@
 //! Waiting for a provider, and what is left of the command's bounds afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::HostDriver;
 use crate::cli::site::Site;
 use crate::cli::tell;
-use crate::driver::{Request, World as _};
+use crate::driver::Request;
 use crate::engine::at::At;
 use crate::engine::charter::{Charter, Limits};
 use crate::engine::event::{EventKind, RunPaused};
 use crate::engine::report::Class;
 use crate::engine::state::{Spent, State};
 use crate::host::clock;
-use crate::host::process::Cancel;
 use crate::ui::countdown::Countdown;
 
 /// How long a limit is waited out whose provider names no time, at first.
@@ -25,9 +24,6 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// Both are doubled while nothing is achieved, up to this.
 const PROBE_MAX: Duration = Duration::from_secs(30 * 60);
-
-/// How often a waiting run looks at the clock and for a request to stop.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// What earlier parts of one command have used, between which it waited: the bounds of the command
 /// hold for all of them together.
@@ -112,46 +108,18 @@ pub(super) async fn wait(
     paused: &RunPaused,
     wait: Duration,
     driver: &mut HostDriver,
-    cancel: &mut Cancel,
 ) -> Option<Request> {
     let until = At::from_millis(clock::now().millis().saturating_add_unsigned(millis(wait)));
     let whom = &paused.agent;
     tell(site, &format!("waiting {} s for {whom}, until {}", wait.as_secs(), local(until)));
     let countdown = Countdown::new(site.has_terminal() && !site.global.quiet, whom.as_str());
-    sleep(wait, driver, cancel, &countdown).await
+    driver.world.sleep(wait, |left| countdown.shows(left)).await
 }
 
 /// A moment as the person's clock shows it.
 pub(super) fn local(at: At) -> String {
     let zoned = at.timestamp().to_zoned(TimeZone::system());
     zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
-}
-
-/// Sleeps until the time has passed, by whichever clock says so first: one stands still while the
-/// machine sleeps, the other can be set. Earlier only when somebody asks for something.
-async fn sleep(
-    wait: Duration,
-    driver: &mut HostDriver,
-    cancel: &mut Cancel,
-    countdown: &Countdown,
-) -> Option<Request> {
-    let began = Instant::now();
-    let due = clock::now().millis().saturating_add_unsigned(millis(wait));
-    loop {
-        if let Some(request) = driver.world.request() {
-            return Some(request);
-        }
-        let left = u64::try_from(due - clock::now().millis()).unwrap_or(0);
-        let left = wait.saturating_sub(began.elapsed()).min(Duration::from_millis(left));
-        if left.is_zero() {
-            return None;
-        }
-        countdown.shows(left);
-        tokio::select! {
-            () = tokio::time::sleep(left.min(LOOK)) => {}
-            () = cancel.cancelled() => {}
-        }
-    }
 }
 
 fn millis(duration: Duration) -> u64 {

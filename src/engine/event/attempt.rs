@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::at::At;
-use crate::engine::charter::{GateId, SandboxLevel};
+use crate::engine::charter::{GateId, SandboxLevel, Stage};
 use crate::engine::id::{AgentName, CommitId, ObjectId, RepoPath, TaskId, TreeId};
 use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::verdict::Verdict;
@@ -138,6 +138,45 @@ stage_finished!(
         note: Option<String>,
     }
 );
+
+/// Data of `stage_retried`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageRetried {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// Which stage.
+    pub stage: Stage,
+    /// Who takes it now.
+    pub agent: AgentName,
+    /// Who took it before; the same one, unless somebody else takes it over.
+    pub instead_of: AgentName,
+    /// How that ended.
+    pub cause: Class,
+    /// Seconds to wait first.
+    pub wait_s: u32,
+    /// How often the stage was taken again in this attempt, this time included.
+    pub count: u32,
+}
+
+/// The end of an agent's call, whatever its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgentEnd<'event> {
+    /// Which stage.
+    pub stage: Stage,
+    /// Who was called.
+    pub agent: &'event AgentName,
+    /// What its end means.
+    pub class: Class,
+    /// When its provider wants to be asked again.
+    pub until: Option<At>,
+    /// What it changed in the state directory or the backlog.
+    pub state_changes: &'event [String],
+    /// How much of its provider's allowances is used.
+    pub quota: &'event [QuotaWindow],
+}
 
 /// Content that looks secret. The content itself is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,13 +5,13 @@ mod run;
 mod settle;
 
 pub use attempt::{
-    BaseRun, CommandResult, GateResult, GatesJudged, ImplCritiqueFinished, ImplementFinished,
-    JudgedAs, PlanCritiqueFinished, PlanFinished, SecretFinding, StageStarted, TaskSelected,
-    VerifyFinished, VerifyStarted,
+    AgentEnd, BaseRun, CommandResult, GateResult, GatesJudged, ImplCritiqueFinished,
+    ImplementFinished, JudgedAs, PlanCritiqueFinished, PlanFinished, SecretFinding, StageRetried,
+    StageStarted, TaskSelected, VerifyFinished, VerifyStarted,
 };
 pub use run::{
-    BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, OracleJudged,
-    PauseCause, RunEnded, RunPaused, ScenarioKind, StopRequested,
+    BacklogChanged, BacklogLoaded, By, EndReason, Interrupted, Interruption, LimitLifted,
+    OracleJudged, PauseCause, RunEnded, RunPaused, ScenarioKind, StopRequested,
 };
 pub use settle::{
     CommitFinished, CommitPrepared, CommitStarted, Person, ProposalRecorded, Reconciled,
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::at::At;
-use super::charter::Charter;
+use super::charter::{Charter, Stage};
 use super::id::{RunId, Seq, TaskId};
 
 /// The line format this build writes, and the newest it reads.
@@ -121,6 +121,8 @@ vocabulary! {
     ImplCritiqueStarted(StageStarted) = "impl_critique_started",
     /// The change's critic ended.
     ImplCritiqueFinished(ImplCritiqueFinished) = "impl_critique_finished",
+    /// A stage is taken again, by the same agent or by the next one.
+    StageRetried(StageRetried) = "stage_retried",
     /// The gates decided.
     GatesJudged(GatesJudged) = "gates_judged",
     /// A commit of the judged tree was decided.
@@ -151,6 +153,8 @@ vocabulary! {
     StopRequested(StopRequested) = "stop_requested",
     /// An attempt was cut short, by a signal or by the death of the process.
     Interrupted(Interrupted) = "interrupted",
+    /// The time had passed for which an agent was limited.
+    LimitLifted(LimitLifted) = "limit_lifted",
     /// A benchmark's oracle, which nothing in a run can see, looked at what became of a task.
     OracleJudged(OracleJudged) = "oracle_judged",
 }
@@ -171,6 +175,7 @@ impl EventKind {
             | Self::BacklogLoaded(_)
             | Self::BacklogChanged(_)
             | Self::StopRequested(_)
+            | Self::LimitLifted(_)
             | Self::OracleJudged(_) => None,
             Self::Interrupted(data) => Some((data.task.as_ref()?, data.attempt?)),
             Self::PlanStarted(data)
@@ -184,6 +189,7 @@ impl EventKind {
             Self::VerifyStarted(data) => about!(data),
             Self::VerifyFinished(data) => about!(data),
             Self::ImplCritiqueFinished(data) => about!(data),
+            Self::StageRetried(data) => about!(data),
             Self::GatesJudged(data) => about!(data),
             Self::CommitStarted(data) => about!(data),
             Self::CommitPrepared(data) => about!(data),
@@ -197,6 +203,29 @@ impl EventKind {
             Self::TaskBlocked(data) => about!(data),
             Self::TaskUnblocked(data) => about!(data),
             Self::TaskReopened(data) => about!(data),
+        }
+    }
+    /// What it says about the end of an agent's call.
+    pub fn agent_end(&self) -> Option<AgentEnd<'_>> {
+        macro_rules! end {
+            ($stage:ident, $data:expr) => {
+                Some(AgentEnd {
+                    stage: Stage::$stage,
+                    agent: &$data.agent,
+                    class: $data.class,
+                    until: $data.until,
+                    state_changes: &$data.state_changes,
+                    quota: &$data.quota,
+                })
+            };
+        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "four of many are such an end")]
+        match self {
+            Self::PlanFinished(data) => end!(Plan, data),
+            Self::PlanCritiqueFinished(data) => end!(PlanCritique, data),
+            Self::ImplementFinished(data) => end!(Implement, data),
+            Self::ImplCritiqueFinished(data) => end!(ImplCritique, data),
+            _ => None,
         }
     }
 }

@@ -28,6 +28,16 @@ pub enum PauseCause {
     RateLimit,
     /// The provider has no capacity.
     Overloaded,
+    /// So much of an allowance is used that the policy stops before it is used up.
+    Quota,
+}
+
+/// Data of `limit_lifted`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitLifted {
+    /// Whose limit was over.
+    pub agent: AgentName,
 }
 
 /// Data of `run_ended`.

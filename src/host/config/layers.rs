@@ -12,17 +12,19 @@ use super::error::ConfigError;
 use super::origin::Origin;
 use super::price::{self, PriceConfig};
 use super::section::{
-    Budget, BudgetLayer, Gates, GatesLayer, Roles, RolesLayer, Run, RunLayer, Verify, VerifyLayer,
+    Budget, BudgetLayer, Gates, GatesLayer, Retry, RetryLayer, Roles, RolesLayer, Run, RunLayer,
+    Verify, VerifyLayer,
 };
 use super::{env, file};
 use crate::engine::id::AgentName;
 
 /// The sections with fixed keys. `agents` has names between.
-pub(super) const SECTIONS: [(&str, &[&str]); 5] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
     ("run", Run::KEYS),
     ("verify", Verify::KEYS),
     ("gates", Gates::KEYS),
     ("budget", Budget::KEYS),
+    ("retry", Retry::KEYS),
     ("roles", Roles::KEYS),
 ];
 
@@ -38,6 +40,8 @@ pub(super) struct Layer {
     gates: GatesLayer,
     #[schemars(default)]
     budget: BudgetLayer,
+    #[schemars(default)]
+    retry: RetryLayer,
     #[schemars(default)]
     pub(super) agents: BTreeMap<AgentName, AgentConfig>,
     /// What a million tokens cost, by the name of the model that an agent reports or was asked
@@ -57,6 +61,7 @@ impl Layer {
             "verify" => self.verify.set(key, text),
             "gates" => self.gates.set(key, text),
             "budget" => self.budget.set(key, text),
+            "retry" => self.retry.set(key, text),
             "roles" => self.roles.set(key, text),
             _ => Ok(false),
         }
@@ -98,6 +103,8 @@ pub struct Config {
     pub gates: Gates,
     /// What a run may use.
     pub budget: Budget,
+    /// How often a stage is taken again.
+    pub retry: Retry,
     /// What is said about agents; a preset fills in the rest.
     pub agents: BTreeMap<AgentName, AgentConfig>,
     /// What tokens cost where an agent does not say.
@@ -155,7 +162,7 @@ impl Config {
     }
 
     fn apply(&mut self, layer: Layer, origin: impl Fn(&str) -> Origin) {
-        let Self { run, verify, gates, budget, agents, prices, roles, origins } = self;
+        let Self { run, verify, gates, budget, retry, agents, prices, roles, origins } = self;
         let mut note = |section: &str, key: &str| {
             let key = format!("{section}.{key}");
             let origin = origin(&key);
@@ -165,6 +172,7 @@ impl Config {
         verify.apply(layer.verify, &mut |key| note("verify", key));
         gates.apply(layer.gates, &mut |key| note("gates", key));
         budget.apply(layer.budget, &mut |key| note("budget", key));
+        retry.apply(layer.retry, &mut |key| note("retry", key));
         roles.apply(layer.roles, &mut |key| note("roles", key));
         for (name, layer) in layer.agents {
             let section = format!("agents.{name}");
@@ -194,8 +202,15 @@ impl Config {
         }
         if let Some(agent) = &flags.agent {
             let all = Agents::only(agent.clone());
-            let Roles { plan, plan_critique, implement, impl_critique, review, independent: _ } =
-                &mut self.roles;
+            let Roles {
+                plan,
+                plan_critique,
+                implement,
+                impl_critique,
+                review,
+                independent: _,
+                failover: _,
+            } = &mut self.roles;
             for role in [plan, plan_critique, implement, impl_critique, review] {
                 *role = all.clone();
             }

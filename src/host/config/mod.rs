@@ -22,8 +22,10 @@ pub use origin::Origin;
 pub use policy::Ask;
 pub use price::PriceConfig;
 pub use schema::schema;
-pub use section::{Budget, Gates, Roles, Run, Verify};
-pub use value::{Dollars, Independence, Output, Sandbox, Seconds, Switch, Timeout, Writable};
+pub use section::{Budget, Gates, Retry, Roles, Run, Verify};
+pub use value::{
+    Dollars, Independence, Output, Percent, Sandbox, Seconds, Switch, Timeout, Times, Writable,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,13 @@
 //! What a configuration means for the engine.
 
+use std::collections::BTreeMap;
+
 use super::choice::Protected;
 use super::error::{ConfigError, near};
 use super::layers::Config;
 use crate::engine::charter::{self, Checkout, FailToPass, GateId, Limits, Policy, VerifyTerms};
 use crate::engine::id::{AgentName, TaskId};
+use crate::engine::recovery::Recovery;
 
 /// What is asked of one run and is no matter of configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,23 @@ impl Config {
                 Protected::Off => Vec::new(),
             },
             fail_to_pass: gates.fail_to_pass,
+            recovery: None,
+        }
+    }
+
+    /// What follows where an agent cannot be had. `apart`: who counts as one maker, where nobody
+    /// may judge its own work.
+    pub fn recovery(&self, apart: Option<BTreeMap<AgentName, String>>) -> Recovery {
+        let Self { retry, budget, roles, .. } = self;
+        let lists = [&roles.plan, &roles.plan_critique, &roles.implement, &roles.impl_critique];
+        let is_any_list = lists.iter().any(|agents| agents.names().len() > 1);
+        Recovery {
+            overloaded: retry.overloaded.get(),
+            empty: retry.empty.get(),
+            pause_s: u32::try_from(retry.pause_s.get()).unwrap_or(u32::MAX),
+            failover: roles.failover && is_any_list,
+            quota_percent: budget.quota_percent.get(),
+            apart,
         }
     }
 

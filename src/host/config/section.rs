@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{Agents, Profile, Protected};
 use super::env::{self, Form};
-use super::value::{Dollars, Independence, Sandbox, Seconds, Switch, Timeout, Writable};
+use super::value::{
+    Dollars, Independence, Percent, Sandbox, Seconds, Switch, Timeout, Times, Writable,
+};
 use crate::engine::charter::{Checkout, FailToPass, GateId, Risk};
 use crate::engine::id::AgentName;
 
@@ -159,6 +161,22 @@ section! {
         tokens: u64 = 0,
         /// Seconds spent in stages.
         wall_clock_s: Seconds = Seconds::literal(0),
+        /// Per cent of a provider's allowance from which on its agents begin no attempt, as far as
+        /// agents report it.
+        quota_percent: Percent = Percent::literal(0),
+    }
+}
+
+section! {
+    /// How often a stage is taken again in the same attempt.
+    Retry, RetryLayer {
+        /// Where the provider has no capacity.
+        overloaded: Times = Times::literal(3),
+        /// Where a planner or a critic says nothing.
+        empty: Times = Times::literal(1),
+        /// Seconds before the first time without capacity; each further pause is twice as long, up
+        /// to five minutes.
+        pause_s: Seconds = Seconds::literal(5),
     }
 }
 
@@ -185,5 +203,7 @@ section! {
         /// Who may judge whose work, in every attempt: "off": anybody; "agent": another agent than
         /// made it; "vendor": another vendor's, by the format it speaks, or else by its program.
         independent: Independence = Independence::Off,
+        /// Whether the next agent of a list takes over from one that is limited.
+        failover: bool = true,
     }
 }

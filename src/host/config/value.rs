@@ -187,6 +187,64 @@ seconds! {
     Seconds from 0
 }
 
+macro_rules! count {
+    ($(#[$doc:meta])* $name:ident to $most:literal $unit:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "u32", into = "u32")]
+        pub struct $name(u32);
+
+        impl $name {
+            pub(super) const fn literal(count: u32) -> Self {
+                assert!(count <= $most);
+                Self(count)
+            }
+
+            /// As a number.
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl From<$name> for u32 {
+            fn from(count: $name) -> Self {
+                count.0
+            }
+        }
+
+        impl TryFrom<u32> for $name {
+            type Error = String;
+
+            fn try_from(count: u32) -> Result<Self, String> {
+                if count <= $most {
+                    Ok(Self(count))
+                } else {
+                    Err(format!("expected 0 to {} {}, found {count}", $most, $unit))
+                }
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "integer", "minimum": 0, "maximum": $most })
+            }
+        }
+    };
+}
+
+count! {
+    /// How often something is tried again.
+    Times to 20 "times"
+}
+count! {
+    /// A part of something in per cent; 0 where there is no bound.
+    Percent to 100 "per cent"
+}
+
 /// An amount of money; 0 where there is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

@@ -174,6 +174,7 @@ mod tests {
             gates_off: Vec::new(),
             protected: Vec::new(),
             fail_to_pass: FailToPass::Off,
+            recovery: None,
         }
     }
 

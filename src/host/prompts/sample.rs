@@ -98,5 +98,6 @@ fn policy(is_full: bool) -> Policy {
         gates_off: if is_full { Vec::new() } else { GateId::ALL.to_vec() },
         protected: Vec::new(),
         fail_to_pass: FailToPass::Off,
+        recovery: None,
     }
 }

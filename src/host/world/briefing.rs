@@ -98,7 +98,7 @@ impl HostWorld {
 
     pub(super) fn plan_critic_prompt(&self, ask: Ask<'_>) -> Result<String, WorldError> {
         let background = self.background(ask);
-        let Step::PlanCritique { plan } = &ask.attempt.step else {
+        let Step::PlanCritique { plan, .. } = &ask.attempt.step else {
             unreachable!("BUG: only a plan is criticised as one")
         };
         let plan = self.artefact(Some(plan))?.unwrap_or_default();

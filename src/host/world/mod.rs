@@ -7,6 +7,7 @@
 //! | `stage`, `verify` | agents and verify commands, called |
 //! | `contained` | what each of them may write |
 //! | `briefing` | what they are told |
+//! | `sleep` | waits that end where somebody asks for something |
 //! | `record` | what people can read about an attempt afterwards |
 //! | `guard`, `backlog_file`, `user_file`, `put_back` | what belongs to us and is put back |
 //! | `full` | what becomes of a stage that fills the disk |
@@ -25,6 +26,7 @@ mod host_world;
 mod ports;
 mod put_back;
 mod record;
+mod sleep;
 mod stage;
 mod user_file;
 mod verify;

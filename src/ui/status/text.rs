@@ -105,6 +105,7 @@ impl Status {
                 let cause = match cause {
                     PauseCause::RateLimit => "rate limit",
                     PauseCause::Overloaded => "no capacity",
+                    PauseCause::Quota => "allowance nearly used up",
                 };
                 let until = match until {
                     Some(until) => format!("until {}", (look.clock)(*until)),

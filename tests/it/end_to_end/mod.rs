@@ -5,6 +5,7 @@ mod between_runs;
 mod budgets;
 mod dirty;
 mod fail_to_pass;
+mod failover;
 mod full_disk;
 mod gates;
 mod hostile;

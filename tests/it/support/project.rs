@@ -75,6 +75,8 @@ impl Project {
             ("NO_COLOR", "1".into()),
             // What stands behind the sandbox is tested without it.
             ("LOOPER_RUN_SANDBOX", "off".into()),
+            // Nothing that is not asked for waits for capacity.
+            ("LOOPER_RETRY_PAUSE_S", "0".into()),
             ("LOOPER_SCRIPT", place.join("script.json").into()),
             (orphans::VARIABLE, place.clone().into()),
         ] {

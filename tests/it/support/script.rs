@@ -21,6 +21,7 @@ pub(crate) trait Narrow {
     fn task(self, id: &str) -> Self;
     fn attempt(self, number: u32) -> Self;
     fn once(self) -> Self;
+    fn often(self, times: u32) -> Self;
     fn does(self, steps: impl Into<Vec<Step>>) -> Self;
 }
 
@@ -35,6 +36,10 @@ impl Narrow for Rule {
 
     fn once(self) -> Self {
         Self { times: Some(1), ..self }
+    }
+
+    fn often(self, times: u32) -> Self {
+        Self { times: Some(times), ..self }
     }
 
     fn does(self, steps: impl Into<Vec<Step>>) -> Self {
