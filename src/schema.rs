@@ -10,6 +10,7 @@ use crate::bench::mutation::Mutation;
 use crate::bench::report::Report;
 use crate::engine::event::{EventKind, FORMAT};
 use crate::host::config;
+use crate::host::tape::Page;
 use crate::ui::status::Status;
 
 /// A public format.
@@ -43,11 +44,20 @@ pub const FORMATS: &[Format] = &[
         about: "what `looper bench --mutate LOG --format json` prints",
         make: mutation,
     },
+    Format {
+        name: "cassette-v1",
+        about: "tape.json and call.json of what `looper run --record` writes",
+        make: cassette,
+    },
     Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
 ];
 
 fn status() -> Schema {
     printed::<Status>("Where a project stands")
+}
+
+fn cassette() -> Schema {
+    printed::<Page>("A page of a tape")
 }
 
 fn bench() -> Schema {

@@ -121,6 +121,9 @@ pub enum Command {
     /// Give up writing everywhere else, and become another program.
     #[command(name = "__confine", hide = true)]
     Confine(ConfineArgs),
+    /// Do and print what was recorded of an agent.
+    #[command(name = "__play", hide = true)]
+    Play(PlayArgs),
 }
 
 /// Arguments of `demo`.
@@ -137,7 +140,7 @@ pub struct RunArgs {
     /// Task attempts after which the run ends [default: until nothing is runnable].
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub iterations: Option<u32>,
-    /// The agent for every role.
+    /// The agent for every role; replay:DIR tells again what was recorded there.
     #[arg(short, long, visible_alias = "cli", value_name = "A")]
     pub agent: Option<String>,
     /// Work on this task only.
@@ -155,6 +158,9 @@ pub struct RunArgs {
     /// Keep uncommitted changes aside instead of refusing them.
     #[arg(long)]
     pub allow_dirty: bool,
+    /// Record what agents print and do in this directory: raw, secrets included.
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub record: Option<PathBuf>,
     /// Make a git repository of a project that is none.
     #[arg(long)]
     pub git_init: bool,
@@ -358,6 +364,13 @@ pub struct ConfineArgs {
     /// The program, and what it is given.
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
+}
+
+/// Arguments of the process that plays a recording.
+#[derive(Debug, Args)]
+pub struct PlayArgs {
+    /// The folder of the recording.
+    pub folder: PathBuf,
 }
 
 #[cfg(test)]

@@ -86,6 +86,7 @@ fn undisturbed() -> RunArgs {
         dry_run: false,
         wait: false,
         allow_dirty: false,
+        record: None,
         git_init: false,
     }
 }

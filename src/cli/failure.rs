@@ -272,6 +272,7 @@ impl From<WorldError> for Failure {
             WorldError::Git(error) => error.into(),
             WorldError::Prompt(error) => error.into(),
             WorldError::Lock(error) => error.into(),
+            WorldError::Tape(error) => Self { exit: Exit::Machine, ..error.into() },
             WorldError::Sandbox(error) => error.into(),
             WorldError::Log(error) => error.into(),
             WorldError::ForeignHead { .. } => Self::of(Exit::Refused, &error).help(

@@ -17,6 +17,7 @@ mod log;
 mod ls;
 mod patience;
 mod person;
+mod play;
 mod recheck;
 mod replay;
 mod reverify;
@@ -59,6 +60,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Command::Confine(args) = cli.command {
         return confine::confine(args);
     }
+    if let Command::Play(args) = cli.command {
+        return play::play(&args);
+    }
     let site = match Site::new(cli.global) {
         Ok(site) => site,
         Err(failure) => return report(&failure, false).report(),
@@ -93,7 +97,7 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
         Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => completions::completions(args),
         Command::Man => completions::man(),
-        Command::ScriptedAgent(_) | Command::Confine(_) => {
+        Command::ScriptedAgent(_) | Command::Confine(_) | Command::Play(_) => {
             unreachable!("BUG: what stands in for other programs has no site")
         }
     }

@@ -19,5 +19,6 @@ pub mod recheck;
 pub mod reserve;
 pub mod sandbox;
 pub(crate) mod stamp;
+pub mod tape;
 pub mod tx;
 pub mod world;

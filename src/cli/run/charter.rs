@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{HostDriver, independence, known_task};
+use super::{HostDriver, independence, known_task, tape};
 use crate::backlog::Backlog;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
@@ -69,7 +69,7 @@ pub(super) fn draw_up(
     }
     let only = args.task.as_deref().map(|text| known_task(backlog, text)).transpose()?;
     let pin = pin(layout, driver.world.backlog(), backlog);
-    let agents = agents_of(site, config, layout.project())?;
+    let agents = agents_of(site, args, config, layout.project())?;
     let base = Base { commit, branch };
     let ask = Ask { only, allow_dirty: args.allow_dirty };
     Ok(charter(config, base, pin, agents, backlog, ask))
@@ -166,6 +166,7 @@ pub(crate) fn refuse_dirt(dirt: &Dirt) -> Result<(), Failure> {
 /// How each agent that has a role is called. Each has to be there.
 fn agents_of(
     site: &Site,
+    args: &RunArgs,
     config: &Config,
     project: &Path,
 ) -> Result<BTreeMap<AgentName, AgentTerms>, Failure> {
@@ -173,7 +174,8 @@ fn agents_of(
     for name in role_names(config) {
         let terms = agent_terms(config, &name);
         let program = terms.command.first().cloned().unwrap_or_default();
-        if find_program(program.as_ref(), &site.environment, project).is_none() {
+        let is_called = tape::played(args).is_none();
+        if is_called && find_program(program.as_ref(), &site.environment, project).is_none() {
             let what = format!("agent {name}: the program {program:?} is not found");
             return Err(Failure::new(Exit::Refused, what).help(
                 "install it, put it on the PATH, or name another one with --agent; \

@@ -10,6 +10,7 @@ mod open;
 mod settings;
 mod settle;
 mod spending;
+mod tape;
 mod wait;
 
 pub(super) use spending::without_price;
@@ -48,6 +49,7 @@ use crate::ui::reporter::Reporter;
 use crate::ui::sanitize::clean_line;
 use contain::{Chosen, Ground};
 use settle::Settled;
+use tape::Tapes;
 use wait::{Used, Waits};
 
 type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
@@ -87,17 +89,19 @@ pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result
     let project = find_or_make_project(site, args)?;
     let layout = Layout::new(&project, Some(&site.global.state_dir))?;
     let flags = overrides(args)?;
+    let tapes = Tapes::of(site, args, &layout)?;
+    let terms = Terms { args, flags: &flags };
     if args.dry_run {
-        return charter::dry_run(site, args, &layout, &read_config(site, &layout, &flags)?);
+        return charter::dry_run(site, args, &layout, &read_config(site, &layout, &flags, &tapes)?);
     }
     // Where something may be open, that is settled first.
     if !layout.events().exists() {
-        read_config(site, &layout, &flags)?;
+        read_config(site, &layout, &flags, &tapes)?;
     }
     layout.ensure()?;
     debug_log::start(&layout, site.global.verbose);
     process::become_subreaper().map_err(|error| Failure::of(Exit::Refused, &error))?;
-    let done = signals.block_on(async |cancel| work(site, args, &layout, &flags, cancel).await);
+    let done = signals.block_on(async |cancel| work(site, &terms, &layout, tapes, cancel).await);
     if done.as_ref().is_err_and(Failure::is_out_of_room) {
         // The next process settles what is open in it.
         drop(Reserve::new(layout.reserve()).release());
@@ -105,8 +109,20 @@ pub(super) fn run_under(signals: Signals, site: &Site, args: &RunArgs) -> Result
     done
 }
 
-fn read_config(site: &Site, layout: &Layout, flags: &Overrides) -> Result<Config, Failure> {
-    let config = site.config(layout, flags)?;
+/// What a command line asks for.
+struct Terms<'a> {
+    args: &'a RunArgs,
+    flags: &'a Overrides,
+}
+
+fn read_config(
+    site: &Site,
+    layout: &Layout,
+    flags: &Overrides,
+    tapes: &Tapes,
+) -> Result<Config, Failure> {
+    let mut config = site.config(layout, flags)?;
+    tapes.cast(&mut config);
     charter::check(&config)?;
     Ok(config)
 }
@@ -115,7 +131,8 @@ fn overrides(args: &RunArgs) -> Result<Overrides, Failure> {
     let profile = args.profile.as_deref().map(str::parse).transpose().map_err(|error| {
         Failure::new(Exit::Usage, format!("--profile: {error}")).help("use full or solo")
     })?;
-    let agent = args.agent.as_deref().map(AgentName::new);
+    let named = args.agent.as_deref().filter(|_| tape::played(args).is_none());
+    let agent = named.map(AgentName::new);
     Ok(Overrides { profile, iterations: args.iterations, agent })
 }
 
@@ -142,9 +159,9 @@ fn find_or_make_project(site: &Site, args: &RunArgs) -> Result<PathBuf, Failure>
 
 async fn work(
     site: &Site,
-    args: &RunArgs,
+    terms: &Terms<'_>,
     layout: &Layout,
-    flags: &Overrides,
+    tapes: Tapes,
     cancel: Cancel,
 ) -> Result<Exit, Failure> {
     let run = clock::new_run_id(clock::now());
@@ -171,7 +188,7 @@ async fn work(
     }
     // A stop that was asked of an earlier run is none of this one's business.
     drop(std::fs::remove_file(layout.stop_request()));
-    drive(site, args, flags, layout, &mut driver).await
+    drive(site, terms, layout, tapes, &mut driver).await
 }
 
 fn warn(site: &Site, text: &str) {
@@ -196,21 +213,23 @@ fn read_backlog(site: &Site, driver: &mut HostDriver) -> Result<Parsed, Failure>
 /// waiting is when people change things.
 async fn drive(
     site: &Site,
-    args: &RunArgs,
-    flags: &Overrides,
+    terms: &Terms<'_>,
     layout: &Layout,
+    mut tapes: Tapes,
     driver: &mut HostDriver,
 ) -> Result<Exit, Failure> {
+    let Terms { args, flags } = *terms;
+    tapes.insert(driver).map_err(Failure::before_agents)?;
     let mut waits = Waits::default();
     let mut used = Used::default();
     let waiting = driver.state().paused().cloned();
     if let Some(paused) = waiting.filter(|_| args.wait)
-        && let Some(exit) = go_on_waiting(site, flags, layout, driver, &paused).await?
+        && let Some(exit) = go_on_waiting(site, flags, layout, &tapes, driver, &paused).await?
     {
         return Ok(exit);
     }
     loop {
-        let config = &read_config(site, layout, flags)?;
+        let config = &read_config(site, layout, flags, &tapes)?;
         let chosen = contained(site, config, layout, driver).await;
         let chosen = chosen.map_err(Failure::before_agents)?;
         let (mut charter, news) =
@@ -252,12 +271,13 @@ async fn go_on_waiting(
     site: &Site,
     flags: &Overrides,
     layout: &Layout,
+    tapes: &Tapes,
     driver: &mut HostDriver,
     paused: &RunPaused,
 ) -> Result<Option<Exit>, Failure> {
     let now = clock::now();
     let Some(until) = paused.until.filter(|until| *until > now) else { return Ok(None) };
-    let config = read_config(site, layout, flags)?;
+    let config = read_config(site, layout, flags, tapes)?;
     if !charter::role_names(&config).contains(&paused.agent) {
         return Ok(None);
     }
@@ -324,6 +344,7 @@ fn begin(
     let mut charter = charter::draw_up(site, args, config, layout, driver, &parsed.backlog)?;
     charter.containment = Some(chosen.containment);
     charter.settings = Some(settings::pin(driver, site, layout)?);
+    tape::begin(config, driver, &charter)?;
     driver.world.contain(chosen.sandbox);
     let news = news::news(driver, &charter, &parsed.backlog)?;
     if let Some(warning) = spending::warning(&charter) {

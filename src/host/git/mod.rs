@@ -16,6 +16,7 @@
 //! | `guard`, `dotgit`, `refs` | what is put back under `.git` |
 //! | `freeze` | the candidate |
 //! | `rollback`, `restore`, `disk` | the way back |
+//! | `alteration` | what one process changed, and the same change elsewhere |
 //! | `publish`, `recover` | the commit, and what a crash leaves of it |
 //! | `diff`, `checkout`, `init`, `history`, `chronicle` | showing trees, writing them elsewhere, beginning, looking back |
 //!
@@ -24,6 +25,7 @@
 //! `rollback`. Ignored files are never touched, and neither are repositories that were there
 //! before.
 
+mod alteration;
 mod checkout;
 mod chronicle;
 mod content;
@@ -64,6 +66,7 @@ mod tree;
 mod wildmatch;
 mod worktree;
 
+pub use alteration::{Became, Make, Sighting, make_again};
 pub use checkout::Absent;
 pub use chronicle::{Chronicle, Delta, Told};
 pub use diff::{Added, Patch};

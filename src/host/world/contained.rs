@@ -32,7 +32,9 @@ impl HostWorld {
     }
 
     fn protected(&self) -> Vec<PathBuf> {
-        ours(&self.layout, self.git.dirs(), self.backlog.path(), &self.environment)
+        let mut held = ours(&self.layout, self.git.dirs(), self.backlog.path(), &self.environment);
+        held.extend(self.deck.dir().map(Path::to_owned));
+        held
     }
 
     pub(super) fn cell(&self, worker: &Worker<'_>) -> Cell {

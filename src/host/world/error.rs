@@ -14,6 +14,7 @@ use crate::host::objects::ObjectError;
 use crate::host::process::ProcessError;
 use crate::host::prompts::PromptError;
 use crate::host::sandbox::SandboxError;
+use crate::host::tape::TapeError;
 use crate::host::tx::TxError;
 
 /// Why an effect could not be carried out. Nothing of it was recorded.
@@ -43,6 +44,9 @@ pub enum WorldError {
     /// The sandbox does not work any more.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// A tape.
+    #[error(transparent)]
+    Tape(#[from] TapeError),
     /// A prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),

@@ -11,6 +11,7 @@ use super::error::WorldError;
 use super::guard::Guard;
 use super::host_log::{SharedTip, SharedWriter};
 use super::record::{Current, Past};
+use super::tape::Deck;
 use super::user_file::UserFile;
 use crate::driver::Ask;
 use crate::engine::charter::Stage;
@@ -102,6 +103,7 @@ pub struct HostWorld {
     pub(super) tip: SharedTip,
     pub(super) environment: BTreeMap<OsString, OsString>,
     pub(super) sandbox: Sandbox,
+    pub(super) deck: Deck,
     pub(super) guard: Guard,
     pub(super) user_file: UserFile,
     /// Whether the repository remembers that this log was continued.
@@ -143,6 +145,7 @@ impl HostWorld {
             tip: parts.tip,
             environment: parts.environment,
             sandbox: Sandbox::none(),
+            deck: Deck::default(),
             is_recovering: parts.is_recovering,
             holds_requests: false,
         }

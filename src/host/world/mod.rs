@@ -5,6 +5,7 @@
 //! | `host_world` | [`HostWorld`]: what there is |
 //! | `ports` | every effect, carried out |
 //! | `stage`, `verify` | agents and verify commands, called |
+//! | `tape` | agents recorded, or played from a recording |
 //! | `contained` | what each of them may write |
 //! | `briefing` | what they are told |
 //! | `sleep` | waits that end where somebody asks for something |
@@ -28,6 +29,7 @@ mod put_back;
 mod record;
 mod sleep;
 mod stage;
+mod tape;
 mod user_file;
 mod verify;
 

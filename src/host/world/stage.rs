@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::contained::{Worker, temporary_in};
 use super::error::WorldError;
 use super::host_world::HostWorld;
+use super::tape::{Made, Went, as_recorded, play_command};
 use crate::driver::{Ask, Reply};
 use crate::engine::at::At;
 use crate::engine::charter::{AgentTerms, PromptBy, SandboxLevel, Stage};
@@ -100,69 +101,92 @@ impl HostWorld {
             terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?.clone();
         let prompt_id = self.objects.put(prompt.as_bytes())?;
         let scratch = self.scratch(ask.run)?;
-        let environment = self.stage_environment(ask, stage);
+        let scratch = scratch.path();
         let level = self.sandbox.level();
-        let command = match command(&terms, environment, prompt, scratch.path(), self.project())? {
+        let played = self.cue(ask, call, stage)?;
+        let mut taping = self.begin_take(ask, stage)?;
+        let made = Made { call, stage, terms: &terms, prompt: &prompt_id };
+        let environment = self.stage_environment(ask, stage);
+        let command = match &played {
+            Some(recording) => play_command(recording, environment, scratch, self.project()),
+            None => command(&terms, environment, prompt, scratch, self.project()),
+        };
+        let command = match command? {
             Ok(command) => command,
             Err(class) => {
+                self.finish_take(taping, made, clock::now(), &[], &Went::NotStarted(class))?;
                 return Ok(Reply::Got(Called { class, ..missing(prompt_id, &terms, level) }));
             }
         };
-        let agent = Some(&call.agent);
-        let (work_dir, scratch_dir) = (self.project(), scratch.path());
-        let cell = self.cell(&Worker { ask, stage, agent, work_dir, scratch: scratch_dir });
+        let (agent, work_dir) = (Some(&call.agent), self.project());
+        let cell = self.cell(&Worker { ask, stage, agent, work_dir, scratch });
         self.capture_state()?;
         let ended = self.run_in(command, &cell).await;
         self.git.touched();
         let state_changes = self.put_back_state()?;
+        self.take_change(taping.as_mut())?;
         // What an implementer committed or staged is part of its change: the freeze looks first.
         let rescued = match stage {
             Stage::Implement => vec![],
             _ => self.put_back_git()?,
         };
-        let ended = match ended? {
+        let ended = match &played {
+            Some(recording) => Ok(as_recorded(recording, ended?, scratch)?),
+            None => ended?,
+        };
+        let now = played.as_ref().map_or_else(clock::now, |recording| recording.call.at);
+        let went = match &ended {
+            Ok(ended) => Some(Went::Ended(ended, scratch)),
+            Err(error) => never_started(error).map(Went::NotStarted),
+        };
+        if let Some(went) = went {
+            self.finish_take(taping, made, now, &state_changes, &went)?;
+        }
+        let unstarted = missing(prompt_id, &terms, level);
+        let called = Called { state_changes, rescued, ..unstarted };
+        match ended {
             Ok(ended) if ended.cause == Cause::Cancelled => {
-                self.keep_cut_short(scratch.path());
-                return Ok(Reply::Interrupted);
+                self.keep_cut_short(scratch);
+                Ok(Reply::Interrupted)
             }
-            Ok(ended) => ended,
+            Ok(ended) => {
+                let mut answer = answer(&terms, scratch, ended, now)?;
+                let (prices, model) = (ask.charter.prices.as_ref(), answer.model.as_deref());
+                answer.usage = priced(answer.usage, prices, model, &terms.model);
+                tell_debug_log(call, stage, &ended, &answer);
+                self.answered(called, scratch, ended, answer).map(Reply::Got)
+            }
             Err(error) => {
                 let class = never_started(&error).ok_or(error)?;
-                let unstarted = missing(prompt_id, &terms, level);
-                let called = Called { class, state_changes, rescued, ..unstarted };
-                return Ok(Reply::Got(called));
+                Ok(Reply::Got(Called { class, ..called }))
             }
-        };
-        let answer = answer(&terms, scratch.path(), ended)?;
-        let agent = call.agent.as_str();
-        tracing::info!(agent, stage = stage.name(), class = ?answer.class, ?ended, "agent ended");
-        for frame in &answer.unknown_frames {
-            tracing::warn!(agent, ?frame, "a frame that nobody here knows; the transcript has it");
         }
-        if let Some(error) = &answer.error {
-            tracing::info!(agent, ?error, "what it says about its failure");
-        }
-        let transcript = self.keep_transcript(scratch.path())?;
+    }
+
+    /// Keeps what an agent printed and said.
+    fn answered(
+        &mut self,
+        called: Called,
+        scratch: &Path,
+        ended: Ended,
+        answer: Answer,
+    ) -> Result<Called, WorldError> {
+        let transcript = self.keep_transcript(scratch)?;
         let message = self.keep_message(answer.message)?;
-        let prices = ask.charter.prices.as_ref();
-        let usage = priced(answer.usage, prices, answer.model.as_deref(), &terms.model);
-        Ok(Reply::Got(Called {
-            model: answer.model.unwrap_or(terms.model),
+        Ok(Called {
+            model: answer.model.unwrap_or(called.model),
             exit_code: ended.exit.code(),
             class: answer.class,
             until: answer.until,
             duration_ms: ended.duration_ms,
-            usage,
-            prompt: prompt_id,
+            usage: answer.usage,
             transcript: Some(transcript),
             message,
-            state_changes,
-            rescued,
-            sandbox: level,
             session: answer.session,
             activity: answer.activity,
             quota: answer.quota,
-        }))
+            ..called
+        })
     }
 
     fn keep_message(&mut self, message: Option<String>) -> Result<Option<Message>, WorldError> {
@@ -229,14 +253,15 @@ fn command(
     if let Ok(format) = terms.output.parse::<Format>() {
         format.prepare(&mut environment);
     }
+    let [stdout, stderr] = captured(scratch);
     let idle = (terms.idle_s > 0).then(|| Duration::from_secs(terms.idle_s));
     Ok(Ok(Command {
         argv: placed.argv,
         cwd: project.to_owned(),
         environment,
         stdin: placed.stdin,
-        stdout: capture(scratch.join("stdout"), STDOUT_BYTES_MAX),
-        stderr: capture(scratch.join("stderr"), STDERR_BYTES_MAX),
+        stdout,
+        stderr,
         limits: Limits {
             deadline: Duration::from_secs(terms.timeout_s),
             idle,
@@ -246,14 +271,29 @@ fn command(
     }))
 }
 
-fn capture(path: std::path::PathBuf, keep_bytes: u64) -> Capture {
-    Capture { path, keep_bytes, kill_bytes: Some(OUTPUT_BYTES_END) }
+/// Where the two streams of a stage go.
+pub(super) fn captured(scratch: &Path) -> [Capture; 2] {
+    [("stdout", STDOUT_BYTES_MAX), ("stderr", STDERR_BYTES_MAX)].map(|(name, keep_bytes)| {
+        let path = scratch.join(name);
+        Capture { path, keep_bytes, kill_bytes: Some(OUTPUT_BYTES_END) }
+    })
 }
 
-fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended) -> Result<Answer, WorldError> {
+fn tell_debug_log(call: &StageStarted, stage: Stage, ended: &Ended, answer: &Answer) {
+    let agent = call.agent.as_str();
+    tracing::info!(agent, stage = stage.name(), class = ?answer.class, ?ended, "agent ended");
+    for frame in &answer.unknown_frames {
+        tracing::warn!(agent, ?frame, "a frame that nobody here knows; the transcript has it");
+    }
+    if let Some(error) = &answer.error {
+        tracing::info!(agent, ?error, "what it says about its failure");
+    }
+}
+
+fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended, now: At) -> Result<Answer, WorldError> {
     let format = terms.output.parse().unwrap_or(Format::Text);
     let (stdout, stderr) = (scratch.join("stdout"), scratch.join("stderr"));
-    let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now: clock::now() };
+    let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now };
     Ok(agents::read(format, &evidence)?)
 }
 
