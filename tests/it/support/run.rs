@@ -51,6 +51,12 @@ impl Running {
         Self { child, what, mark: mark.to_owned(), stdout, stderr, deadline }
     }
 
+    /// It may take as long as this, and no longer.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.deadline = Instant::now() + limit;
+        self
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a process number fits")
     }
