@@ -5,10 +5,12 @@
 //! skipped. Programs are kept in `LOOPER_REAL_CLIS`, else below cargo's target directory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alive;
 mod faults;
 mod limits;
 mod night;
 mod packages;
+mod processes;
 mod program;
 #[path = "../it/schemas.rs"]
 mod schemas;

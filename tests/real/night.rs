@@ -18,11 +18,14 @@ static TURN: Mutex<()> = Mutex::new(());
 /// What a whole run may take on a busy machine.
 const RUN_MAX: Duration = Duration::from_secs(600);
 
+/// How much of what a program printed is shown when a test fails: the end tells the most.
+const PRINTED_CHARS_MAX: usize = 2000;
+
 /// Everything that one run takes.
 pub(crate) struct Night {
     pub(crate) project: Project,
     pub(crate) server: Server,
-    name: &'static str,
+    pub(crate) name: &'static str,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -89,6 +92,8 @@ impl Night {
             let printed = line["data"]["transcript"].as_str().filter(|_| class != "ok");
             let printed = printed.map(|id| self.project.object(id)).unwrap_or_default();
             let data: String = data.chars().take(400).collect();
+            let skip = printed.chars().count().saturating_sub(PRINTED_CHARS_MAX);
+            let printed: String = printed.chars().skip(skip).collect();
             format!("{} {data}\n{printed}", line["event"])
         };
         log.lines.iter().map(line).collect()
@@ -117,6 +122,12 @@ pub(crate) fn skip<T>(program: Program, why: &str) -> Option<T> {
     let line = format!("skipped: {test} with {}: {why}\n", program.known().name);
     std::io::stderr().write_all(line.as_bytes()).expect("people can be told");
     None
+}
+
+/// Tells people what was measured, past the harness.
+pub(crate) fn figures(line: &str) {
+    let line = format!("measured: {line}\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("people can be told");
 }
 
 impl Deref for Night {

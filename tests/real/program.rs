@@ -52,6 +52,18 @@ impl Program {
         })
     }
 
+    /// From here on it is started as npm does it, with a process between, whatever its preset says.
+    pub(crate) fn through_launcher(self, project: &Project, dir: &Path) {
+        let file = match self {
+            Self::Codex => dir.join("node_modules/@openai/codex/bin/codex.js"),
+            Self::Gemini | Self::Opencode | Self::Qwen => self.entry(dir),
+        };
+        let name = self.known().name;
+        fs::remove_file(project.place().join("bin").join(name)).expect("it was put there");
+        let again = "unset GEMINI_CLI_NO_RELAUNCH QWEN_CODE_NO_RELAUNCH";
+        project.program(name, &format!("{again}\nexec node {} \"$@\"", file.display()));
+    }
+
     /// Puts the program on the project's path under its own name, and makes the server its provider.
     pub(crate) fn furnish(self, project: &mut Project, dir: &Path, server: &Server) {
         let bin = project.place().join("bin").join(self.known().name);
