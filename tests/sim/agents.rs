@@ -49,15 +49,14 @@ pub(crate) enum Says {
 }
 
 impl Says {
-    /// What happens only once, because nothing of it counts: a limit ends, a person logs in.
-    pub(crate) fn happens_once(&self) -> bool {
+    /// How often it happens, where nothing of it counts: a limit ends, a person logs in.
+    pub(crate) fn times(&self) -> Option<u32> {
         match self {
-            Self::Class(class) => matches!(
-                class,
-                Class::RateLimited | Class::Overloaded | Class::NoCredit | Class::Auth
-            ),
-            Self::Signal => true,
-            Self::Ok | Self::Verdict(_) | Self::Exit(_) | Self::Slow => false,
+            Self::Class(Class::Overloaded) => Some(2),
+            Self::Class(Class::RateLimited | Class::NoCredit | Class::Auth) | Self::Signal => {
+                Some(1)
+            }
+            Self::Class(_) | Self::Ok | Self::Verdict(_) | Self::Exit(_) | Self::Slow => None,
         }
     }
 }

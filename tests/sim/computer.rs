@@ -106,8 +106,8 @@ pub(crate) struct Computer {
     pub(crate) is_stop_asked: bool,
     pub(crate) is_cancelled: bool,
     pub(crate) millis: i64,
-    /// What happened once and does not happen again.
-    pub(crate) happened: BTreeSet<Key>,
+    /// How often something happened that does not happen for ever.
+    pub(crate) happened: BTreeMap<Key, u32>,
     pub(crate) oracle: Oracle,
     pub(crate) coverage: Coverage,
     /// Steps of the process in hand.
@@ -139,7 +139,7 @@ impl Computer {
             is_stop_asked: false,
             is_cancelled: false,
             millis: 1_795_166_102_481,
-            happened: BTreeSet::new(),
+            happened: BTreeMap::new(),
             oracle: Oracle::default(),
             coverage: Coverage::default(),
             steps: 0,

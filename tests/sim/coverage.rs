@@ -91,6 +91,11 @@ impl Coverage {
             EventKind::TaskDone(_) => ("close", "done".to_owned()),
             EventKind::TaskFailed(_) => ("close", "failed".to_owned()),
             EventKind::TaskBlocked(_) => ("close", "blocked".to_owned()),
+            EventKind::StageRetried(data) => {
+                let how = if data.agent == data.instead_of { "again" } else { "handed over" };
+                ("retry", format!("{how}: {}", word(data.cause)))
+            }
+            EventKind::LimitLifted(_) => ("lift", "noted".to_owned()),
             EventKind::RunPaused(data) => ("pause", word(data.cause)),
             EventKind::RunEnded(data) => ("end", word(data.reason)),
             EventKind::Interrupted(data) => {
@@ -188,7 +193,7 @@ fn outcomes() -> BTreeSet<(&'static str, String)> {
     all.extend(causes.map(|cause| ("rollback", word(cause))));
     let proposals = REFUSALS.into_iter().flatten().filter(|verdict| verdict.is_proposal());
     all.extend(proposals.map(|verdict| ("propose", ruling(Some(verdict)))));
-    let pauses = [PauseCause::RateLimit, PauseCause::Overloaded];
+    let pauses = [PauseCause::RateLimit, PauseCause::Overloaded, PauseCause::Quota];
     all.extend(pauses.map(|cause| ("pause", word(cause))));
     let ends = [
         EndReason::Done,
@@ -210,9 +215,15 @@ fn outcomes() -> BTreeSet<(&'static str, String)> {
         ("close", "failed"),
         ("close", "blocked"),
         ("between", SIGNAL),
+        ("retry", "again: Overloaded"),
+        ("retry", "again: Empty"),
+        ("retry", "handed over: Overloaded"),
+        ("retry", "handed over: RateLimited"),
+        ("retry", SIGNAL),
+        ("lift", "noted"),
     ];
     all.extend(others.map(|(stage, outcome)| (stage, outcome.to_owned())));
-    let cut = ["rollback", "propose", "commit", "close"];
+    let cut = ["rollback", "propose", "commit", "close", "retry"];
     all.extend(cut.map(|stage| (stage, CRASH.to_owned())));
     all
 }

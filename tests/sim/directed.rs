@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use looper::engine::charter::Stage;
 use looper::engine::id::TaskId;
+use looper::engine::recovery::Recovery;
 use looper::engine::report::Class;
 use looper::engine::verdict::Verdict;
 
@@ -40,6 +41,47 @@ pub(crate) fn says(stage: Stage, says: Says) -> Plan {
     Plan::with([turn(stage, None, says)])
 }
 
+/// Three agents for each role, and what follows where one cannot be had.
+fn several(overloaded: u32, plan: Plan) -> Plan {
+    let terms = Recovery {
+        overloaded,
+        empty: 1,
+        pause_s: 5,
+        failover: true,
+        quota_percent: 90,
+        apart: Some([].into()),
+    };
+    Plan { agents: 3, recovery: Some(terms), ..plan }
+}
+
+/// Scenarios in which a stage is taken again, or by somebody else.
+fn taken_again() -> Vec<Plan> {
+    let mut plans = vec![];
+    for stage in FULL.into_iter().filter(|stage| *stage != Stage::Verify) {
+        for class in [Class::Overloaded, Class::RateLimited, Class::Empty] {
+            plans.push(several(3, says(stage, Says::Class(class))));
+        }
+        plans.push(several(0, says(stage, Says::Class(Class::Overloaded))));
+        let mut acts = good(&key(stage, 0)).acts;
+        acts.push(Act::Backlog);
+        let touched = turn(stage, Some(acts), Says::Class(Class::Overloaded));
+        plans.push(several(3, Plan::with([touched])));
+    }
+    let alone = || {
+        let plan = several(3, Plan::calm());
+        let terms = plan.recovery.map(|terms| Recovery { apart: None, ..terms });
+        Plan { agents: 1, recovery: terms, ..plan }
+    };
+    let two = [task_text("1.1", "true", "none"), task_text("1.2", "true", "1.1")].concat();
+    let two = format!("# Backlog\n\n{two}");
+    let limited = || says(Stage::PlanCritique, Says::Class(Class::RateLimited));
+    plans.push(Plan { backlog: two.clone(), ..several(3, limited()) });
+    plans.push(Plan { backlog: two, is_near_the_wall: true, ..alone() });
+    let waits = || several(3, says(Stage::Plan, Says::Class(Class::Overloaded)));
+    plans.extend((0..12).map(|seed| Plan { seed, requests_one_in: 3, ..waits() }));
+    plans
+}
+
 /// Scenarios in which everything that can come of a stage comes of it.
 fn outcomes() -> Vec<Plan> {
     let write = |path, text: &str| Act::Write(path, text.to_owned());
@@ -67,6 +109,7 @@ fn outcomes() -> Vec<Plan> {
         backlog: format!("# Backlog\n\n{two}"),
         ..Plan::calm()
     });
+    plans.extend(taken_again());
     // People ask for an end, at moments that their seeds draw.
     plans.extend((0..12).map(|seed| Plan { seed, requests_one_in: 4, ..Plan::calm() }));
     plans
@@ -88,6 +131,9 @@ fn to_be_cut_short() -> Vec<Plan> {
         says(Stage::Verify, Says::Signal),
     ];
     plans.extend(proposals.map(critic));
+    let overloaded = |stage| several(3, says(stage, Says::Class(Class::Overloaded)));
+    plans.extend([overloaded(Stage::Implement), overloaded(Stage::ImplCritique)]);
+    plans.push(several(3, says(Stage::Implement, Says::Class(Class::RateLimited))));
     plans
 }
 
@@ -175,15 +221,22 @@ fn every_pair_of_the_transition_table_is_seen() {
         cut_short_everywhere(&plan, &mut seen, &mut runs);
     }
     // Half of what is written at once: what was done is known, and what was due is not.
-    let plan = says(Stage::ImplCritique, Says::Verdict(Some(Verdict::SplitTask)));
-    for seed in 0..TORN_WRITES {
-        let plan = Plan { seed, ..plan.clone() };
-        let mut calm = Run::new(&Rc::new(plan.clone()), false);
-        let (_, want) = calm.run_to_the_end();
-        let point = (Doing::Propose(Verdict::SplitTask), Phase::After);
-        let step = steps(&calm.traces[0], point, false)[0];
-        dies(&plan, &[(step, Fault::PowerCut)], &want, &mut seen);
-        runs += 1;
+    let proposed = says(Stage::ImplCritique, Says::Verdict(Some(Verdict::SplitTask)));
+    let retried = several(3, says(Stage::Implement, Says::Class(Class::Overloaded)));
+    let torn = [
+        (proposed, (Doing::Propose(Verdict::SplitTask), Phase::After)),
+        (retried, (Doing::Retry, Phase::Before)),
+    ];
+    for (plan, point) in torn {
+        for seed in 0..TORN_WRITES {
+            let plan = Plan { seed, ..plan.clone() };
+            let mut calm = Run::new(&Rc::new(plan.clone()), false);
+            let (_, want) = calm.run_to_the_end();
+            for step in steps(&calm.traces[0], point, true).into_iter().take(2) {
+                dies(&plan, &[(step, Fault::PowerCut)], &want, &mut seen);
+                runs += 1;
+            }
+        }
     }
     let missing = seen.missing();
     println!("{runs} runs: {}", seen.summary());

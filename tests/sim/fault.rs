@@ -50,6 +50,8 @@ pub(crate) enum Doing {
     Reconcile,
     Rollback(Cause),
     Propose(Verdict),
+    /// Waiting for a provider, and then going on.
+    Retry,
     CloseDone,
     CloseFailed,
     CloseBlocked,
@@ -115,6 +117,7 @@ impl Doing {
             Self::Prepare,
             Self::Publish,
             Self::Reconcile,
+            Self::Retry,
             Self::CloseDone,
             Self::CloseFailed,
             Self::CloseBlocked,
@@ -140,6 +143,7 @@ impl Doing {
             }
             // The mark is weighed and recorded, then written.
             Self::CloseDone | Self::CloseFailed | Self::CloseBlocked => &[Before, During],
+            Self::Retry => &[Before, During],
             Self::Pause => &[Before],
             // The head of the log is kept in the repository afterwards.
             Self::End => &[Before, After],
@@ -155,6 +159,7 @@ impl Doing {
             EventKind::VerifyStarted(_) => Self::Call(Stage::Verify),
             EventKind::ImplCritiqueStarted(_) => Self::Call(Stage::ImplCritique),
             EventKind::RollbackStarted(data) => Self::Rollback(data.cause.into()),
+            EventKind::StageRetried(_) => Self::Retry,
             EventKind::TaskDone(_) => Self::CloseDone,
             EventKind::TaskFailed(_) => Self::CloseFailed,
             EventKind::TaskBlocked(_) => Self::CloseBlocked,

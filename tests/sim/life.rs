@@ -221,8 +221,10 @@ fn apply(text: &str, mark: &Mark) -> String {
 
 fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
     let plan = &machine.plan;
-    let agent = AgentName::new("a");
-    let one = || vec![agent.clone()];
+    let names: Vec<AgentName> =
+        ["a", "b", "c"].iter().take(plan.agents).map(|name| AgentName::new(*name)).collect();
+    // Of several, nobody is the critic of its own work in turn.
+    let critics: Vec<AgentName> = names.iter().cycle().skip(1).take(names.len()).cloned().collect();
     let terms = AgentTerms {
         command: vec!["a".to_owned()],
         prompt: PromptBy::Stdin,
@@ -257,10 +259,15 @@ fn charter(machine: &Computer, backlog: &Backlog, text: &str) -> Charter {
             gates_off: vec![],
             protected: vec![],
             fail_to_pass: FailToPass::Off,
-            recovery: None,
+            recovery: plan.recovery.clone(),
         },
-        roles: Roles { plan: one(), plan_critique: one(), implement: one(), impl_critique: one() },
-        agents: [(agent.clone(), terms)].into(),
+        roles: Roles {
+            plan: names.clone(),
+            plan_critique: critics.clone(),
+            implement: names.clone(),
+            impl_critique: critics,
+        },
+        agents: names.into_iter().map(|name| (name, terms.clone())).collect(),
         limits: Limits { tokens: plan.tokens, ..Limits::default() },
         tasks: backlog.tasks(),
         archived: vec![],

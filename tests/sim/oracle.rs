@@ -79,6 +79,11 @@ impl Debt {
     }
 }
 
+/// Whose turn it is depends on how often a run was cut short.
+fn by_nobody(text: &str) -> String {
+    ["(b)", "(c)"].iter().fold(text.to_owned(), |text, name| text.replace(name, "(a)"))
+}
+
 impl Oracle {
     pub(crate) fn selected(&mut self, snapshot: &Snapshot) {
         for path in &snapshot.dirty {
@@ -228,13 +233,14 @@ impl Computer {
             message.lines().next().unwrap_or_default().to_owned()
         };
         let task = |(id, known): (&TaskId, &looper::engine::state::Progress)| {
-            (id.clone(), (known.status, known.fail_count, known.reason.clone()))
+            let reason = known.reason.as_deref().map(by_nobody);
+            (id.clone(), (known.status, known.fail_count, reason))
         };
         End {
             committed: ours.map(|id| (subject(&id), repo.tree_of(&id).clone())).collect(),
             work: repo.visible(),
             index: repo.index.get().clone(),
-            backlog: self.backlog.get().clone(),
+            backlog: by_nobody(self.backlog.get()).into(),
             tasks: state.progress().iter().map(task).collect(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use looper::engine::charter::Stage;
+use looper::engine::recovery::Recovery;
 
 use crate::agents::{Key, Turn, Turns};
 use crate::dice::Dice;
@@ -30,6 +31,12 @@ pub(crate) struct Plan {
     pub(crate) allow_dirty: bool,
     pub(crate) iterations: u32,
     pub(crate) tokens: u64,
+    /// How many agents each role has.
+    pub(crate) agents: usize,
+    /// What follows where one of them cannot be had.
+    pub(crate) recovery: Option<Recovery>,
+    /// Whether implementers report an allowance that is nearly used up.
+    pub(crate) is_near_the_wall: bool,
     pub(crate) backlog: String,
     pub(crate) turns: Turns,
     pub(crate) faults: Faults,
@@ -56,6 +63,18 @@ fn backlog(tasks: &[String]) -> String {
     format!("# Backlog\n\n{}", tasks.concat())
 }
 
+/// Terms as somebody may set them.
+fn recovery(agents: usize, dice: &mut Dice) -> Recovery {
+    Recovery {
+        overloaded: *dice.pick(&[0, 1, 2, 3]),
+        empty: *dice.pick(&[0, 1]),
+        pause_s: *dice.pick(&[0, 5]),
+        failover: dice.one_in(2),
+        quota_percent: *dice.pick(&[0, 90]),
+        apart: (agents > 1 && dice.one_in(2)).then(BTreeMap::new),
+    }
+}
+
 impl Plan {
     /// One task, all stages, no faults, and agents that do well.
     pub(crate) fn calm() -> Self {
@@ -66,6 +85,9 @@ impl Plan {
             allow_dirty: false,
             iterations: 0,
             tokens: 0,
+            agents: 1,
+            recovery: None,
+            is_near_the_wall: false,
             backlog: backlog(&[task_text("1.1", "test -f src/kept.rs", "none")]),
             turns: Turns::Listed(BTreeMap::new()),
             faults: Faults::Listed(vec![]),
@@ -103,6 +125,7 @@ impl Plan {
             _ => Fault::ALL.to_vec(),
         };
         let steps = *dice.pick(&[30, 80, 200, 400]);
+        let agents = *dice.pick(&[1, 2, 3]);
         Self {
             seed,
             stages,
@@ -110,6 +133,9 @@ impl Plan {
             allow_dirty: dice.one_in(3),
             iterations: *dice.pick(&[0, 0, 0, 1, 2]),
             tokens: *dice.pick(&[0, 0, 0, 25]),
+            agents,
+            recovery: (!dice.one_in(4)).then(|| recovery(agents, &mut dice)),
+            is_near_the_wall: dice.one_in(4),
             backlog: backlog(&tasks[..count]),
             turns: Turns::Drawn { seed: dice.next(), one_in: *dice.pick(&[3, 6, 12, 40]) },
             faults: Faults::Drawn { lives: dice.below(7), steps, kinds },

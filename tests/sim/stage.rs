@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use looper::driver::Ask;
+use looper::engine::at::At as Moment;
 use looper::engine::charter::Stage;
 use looper::engine::id::{CommitId, ObjectId, TreeId};
-use looper::engine::report::Class;
+use looper::engine::report::{Class, QuotaWindow};
 use looper::engine::state::Kept;
 use looper::engine::verdict::Verdict;
 
@@ -26,6 +27,8 @@ pub(crate) struct Called {
     pub(crate) message: Option<ObjectId>,
     pub(crate) state_changes: Vec<String>,
     pub(crate) rescued: Vec<String>,
+    pub(crate) until: Option<Moment>,
+    pub(crate) quota: Vec<QuotaWindow>,
 }
 
 impl Called {
@@ -55,8 +58,12 @@ impl SimWorld {
         let prompt = machine.put_object(&format!("prompt of {key:?}"))?;
         machine.step("remember how the state directory is")?;
         let mut turn = machine.plan.turns.of(&key);
-        if turn.says.happens_once() && !machine.happened.insert(key.clone()) {
-            turn = good(&key);
+        if let Some(times) = turn.says.times() {
+            let happened = machine.happened.entry(key.clone()).or_default();
+            *happened += 1;
+            if *happened > times {
+                turn = good(&key);
+            }
         }
         machine.tell(|| format!("    {key:?}: {turn:?}"));
         machine.run_agent(&turn)?;
@@ -80,7 +87,19 @@ impl SimWorld {
             _ => None,
         };
         let says = turn.says;
-        Ok(Some(Called { says, class, prompt, message, state_changes, rescued }))
+        let until = (class == Class::RateLimited && stage != Stage::Plan).then(|| {
+            // Some limits are over as soon as somebody is told of them.
+            let after = if key.2 == 0 { -864_000_000 } else { 3_600_000 };
+            Moment::from_millis(machine.millis + after)
+        });
+        let is_near = stage == Stage::Implement && machine.plan.is_near_the_wall;
+        let window = |used_percent| QuotaWindow {
+            window: "five_hour".to_owned(),
+            used_percent,
+            resets_at: None,
+        };
+        let quota = is_near.then(|| window(95)).into_iter().collect();
+        Ok(Some(Called { says, class, prompt, message, state_changes, rescued, until, quota }))
     }
 
     pub(crate) fn holds_secret(&self, frozen: &Frozen) -> bool {

@@ -47,7 +47,7 @@ macro_rules! finished {
             model: String::new(),
             exit_code: Some(i32::from($called.class != Class::Ok)),
             class: $called.class,
-            until: None,
+            until: $called.until,
             duration_ms: 1,
             usage: Usage { input: 10, ..Usage::default() },
             prompt: $called.prompt,
@@ -58,7 +58,7 @@ macro_rules! finished {
             sandbox: None,
             session: None,
             activity: None,
-            quota: vec![],
+            quota: $called.quota,
             $($field: $value,)*
         }
     };
@@ -358,7 +358,12 @@ impl World for SimWorld {
     }
 
     async fn wait(&mut self, _: u32) -> Result<Option<Request>, Broken> {
-        self.shared.borrow_mut().step("wait for a provider")?;
+        let mut machine = self.shared.borrow_mut();
+        machine.enters(Phase::During);
+        machine.check_durable("a provider is waited for");
+        machine.check_nobody_is_at_work("a provider is waited for");
+        machine.step("wait for a provider")?;
+        drop(machine);
         Ok(self.request())
     }
 

@@ -214,7 +214,8 @@ impl Config {
             for role in [plan, plan_critique, implement, impl_critique, review] {
                 *role = all.clone();
             }
-            for key in Roles::KEYS {
+            let is_role = |key: &&&str| !matches!(**key, "independent" | "failover");
+            for key in Roles::KEYS.iter().filter(is_role) {
                 note(format!("roles.{key}"), "--agent");
             }
         }

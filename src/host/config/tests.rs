@@ -90,6 +90,11 @@ fail_to_pass = "warn"
 cost_usd = 2.5
 tokens = 1000
 wall_clock_s = 3600
+quota_percent = 90
+[retry]
+overloaded = 2
+empty = 0
+pause_s = 7
 [agents.my-own]
 command = ["my", "{{prompt_file}}"]
 prompt = "file"
@@ -103,6 +108,7 @@ plan = "codex"
 implement = ["claude", "my-own"]
 review = "gemini"
 independent = "vendor"
+failover = true
 "#,
     );
     let config = site.load().unwrap();
@@ -116,11 +122,24 @@ independent = "vendor"
     assert_eq!(config.roles.independent, Independence::Vendor);
     assert_eq!(config.limits().cost_usd.micros(), 2_500_000);
     assert_eq!(config.charter_roles().implement.len(), 2);
+    let recovery = config.recovery(None);
+    assert_eq!((recovery.overloaded, recovery.empty, recovery.pause_s), (2, 0, 7));
+    assert_eq!((recovery.failover, recovery.quota_percent), (true, 90));
     let agent = &config.agents[&AgentName::new("my-own")];
     assert_eq!((agent.output, agent.timeout_s.unwrap().get()), (Some(Output::Text), 5));
     assert!(matches!(config.origin("agents.my-own.model"), Origin::Project { .. }));
     assert_eq!(config.origin("roles.impl_critique"), &Origin::Default);
     config.check_agents(&["codex", "claude", "gemini"]).unwrap();
+}
+
+/// Failover takes a list, and nobody who says no.
+#[rstest]
+#[case::one_agent("", false)]
+#[case::a_list("[roles]\nplan = [\"claude\", \"codex\"]", true)]
+#[case::not_wanted("[roles]\nplan = [\"claude\", \"codex\"]\nfailover = false", false)]
+#[case::a_list_of_reviewers("[roles]\nreview = [\"claude\", \"codex\"]", false)]
+fn the_next_of_a_list_takes_over_unless_somebody_says_no(#[case] text: &str, #[case] want: bool) {
+    assert_eq!(site(text).load().unwrap().recovery(None).failover, want);
 }
 
 /// What is missing from every checkout must not look like a test that fails without the change.
@@ -155,7 +174,9 @@ fn one_agent_for_everything_beats_every_role() {
     assert_eq!(value(&site.load().unwrap(), "roles.review"), r#"["claude","codex"]"#);
     site.flags.agent = Some(AgentName::new("opencode"));
     let config = site.load().unwrap();
-    let is_role = |key: &str| key.starts_with("roles.") && key != "roles.independent";
+    let terms = ["roles.independent", "roles.failover"];
+    assert!(terms.iter().all(|key| config.origin(key) == &Origin::Default));
+    let is_role = |key: &str| key.starts_with("roles.") && !terms.contains(&key);
     for setting in config.settings().iter().filter(|setting| is_role(&setting.key)) {
         assert_eq!(setting.value, "opencode");
         assert_eq!(setting.origin.to_string(), "--agent");
@@ -196,6 +217,11 @@ fn one_agent_for_everything_beats_every_role() {
     "[budget]\nwall_clock_s = 99999999999",
     "2:16: expected 0 to 31622400 seconds, found 99999999999"
 )]
+#[case::more_than_all(
+    "[budget]\nquota_percent = 101",
+    "2:17: expected 0 to 100 per cent, found 101"
+)]
+#[case::too_often("[retry]\noverloaded = 21", "2:14: expected 0 to 20 times, found 21")]
 #[case::negative_money(
     "[budget]\ncost_usd = -1",
     "2:12: expected 0 to 1000000000 US dollars, found -1"
