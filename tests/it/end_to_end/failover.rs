@@ -31,14 +31,6 @@ fn with_two_agents(rules: &[Rule], limited: &[&str]) -> Project {
     project
 }
 
-/// A line as claude prints it.
-fn frame(is_error: bool, said: &str) -> Step {
-    let said = serde_json::Value::from(said);
-    print(&format!(
-        "{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":{is_error},\"result\":{said}}}"
-    ))
-}
-
 fn overloaded() -> [Step; 3] {
     [write("src/half.txt", "half"), frame(true, "API Error: 529 Overloaded"), exit(1)]
 }

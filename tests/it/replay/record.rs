@@ -15,7 +15,7 @@ use crate::support::*;
 /// Name, why it is kept, and how it comes about.
 type Recording = (&'static str, &'static str, fn() -> Project);
 
-const RECORDINGS: [Recording; 16] = [
+const RECORDINGS: [Recording; 17] = [
     ("a_task_passes", "The main job, with every event that it has.", a_task_passes),
     (
         "a_critic_sends_it_back_and_the_next_attempt_passes",
@@ -93,6 +93,12 @@ const RECORDINGS: [Recording; 16] = [
         "a_planner_that_fails_and_a_plan_that_is_refused",
         "Planning that breaks and planning that is refused are undone for different reasons.",
         refused_plans,
+    ),
+    (
+        "a_stage_is_taken_again_and_then_by_somebody_else",
+        "Without capacity the implementer is called again after a pause; limited, it hands over, in \
+         the same attempt; once its limit is lifted, the next attempt is its own.",
+        handed_over,
     ),
 ];
 
@@ -325,6 +331,33 @@ fn refused_plans() -> Project {
         any_file(),
     ];
     let project = Project::with(&[task("1")], &rules);
+    project.run(&[]).exits(0);
+    project
+}
+
+fn handed_over() -> Project {
+    let limit = "echo '{\"type\":\"rate_limit_event\",\"rate_limit_info\":\
+                 {\"status\":\"rejected\",\"resetsAt\":'$(($(date +%s) + 1))'}}'";
+    let work = [sh("echo x > src/$LOOPER_TASK.txt"), frame(false, "Done.")];
+    let rules = [
+        on("plan").does([frame(false, "Do it.")]),
+        on("plan_critique").does([frame(false, "VERDICT: PASS")]),
+        on("impl_critique").does([frame(false, "VERDICT: PASS")]),
+        on("implement").once().does([frame(true, "API Error: 529 Overloaded"), exit(1)]),
+        on("implement").once().does([sh(limit), frame(true, "No."), exit(1)]),
+        // Longer than a limit counts after its end.
+        on("implement").task("1").does([&[sleep(13_000)], &work[..]].concat()),
+        implementer(work),
+    ];
+    let mut project = Project::with(&[task("1"), task("2")], &rules);
+    let agents = ["one", "two", "three"]
+        .map(|name| format!("[agents.{name}]\ncommand = [\"fake-agent\"]\noutput = \"claude\"\n"));
+    let makers = "[roles]\nplan = [\"one\", \"two\"]\nimplement = [\"one\", \"two\"]\n";
+    let critics =
+        ["plan_critique", "impl_critique", "review"].map(|it| format!("{it} = \"three\"\n"));
+    let text = format!("{}{makers}{}independent = \"agent\"\n", agents.concat(), critics.concat());
+    project.write(".looper/config.toml", text);
+    project.env("LOOPER_RETRY_PAUSE_S", "1");
     project.run(&[]).exits(0);
     project
 }

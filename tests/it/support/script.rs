@@ -67,6 +67,14 @@ pub(crate) fn print_stderr(text: &str) -> Step {
     Step::PrintStderr(text.to_owned())
 }
 
+/// The last line of a run, as claude prints it.
+pub(crate) fn frame(is_error: bool, said: &str) -> Step {
+    let said = serde_json::Value::from(said);
+    print(&format!(
+        "{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":{is_error},\"result\":{said}}}"
+    ))
+}
+
 pub(crate) fn sleep(ms: u64) -> Step {
     Step::SleepMs(ms)
 }
