@@ -100,7 +100,7 @@ pub fn tell(event: &Event) -> Option<Line> {
             let cause = match data.cause {
                 PauseCause::RateLimit => "rate limit",
                 PauseCause::Overloaded => "no capacity",
-                PauseCause::Quota => "allowance nearly used up",
+                PauseCause::Quota => "allowance limit",
             };
             let until = data.until.map_or_else(String::new, |until| format!(" until {until}"));
             Line::new(Warn, "run paused", format!("{cause} of {}{until}", data.agent))
@@ -314,5 +314,28 @@ mod tests {
     fn hostile_text_cannot_move_the_cursor() {
         let line = Line::detail(Tone::Warn, "rollback", "\x1b[2J\rgone\n\x07");
         assert!(!line.render(false).contains(char::is_control));
+    }
+    #[rstest]
+    #[case::at_once("a", 0, "retry           impl critique by a again at once (overloaded)")]
+    #[case::later("a", 40, "retry           impl critique by a again in 40.0 s (overloaded)")]
+    #[case::by_another("b", 0, "hand-over       b takes impl critique over from a (overloaded)")]
+    fn what_is_taken_again_says_by_whom_and_when(
+        #[case] agent: &str,
+        #[case] wait_s: u32,
+        #[case] want: &str,
+    ) {
+        use crate::engine::charter::Stage;
+        use crate::engine::id::{AgentName, TaskId};
+        let line = retried(&StageRetried {
+            task: TaskId::new("1"),
+            attempt: 1,
+            stage: Stage::ImplCritique,
+            agent: AgentName::new(agent),
+            instead_of: AgentName::new("a"),
+            cause: Class::Overloaded,
+            wait_s,
+            count: 1,
+        });
+        assert_eq!(line.render(false).trim_start(), want);
     }
 }

@@ -29,7 +29,7 @@ use super::{debug_log, say, tell};
 use crate::backlog::{Backlog, Parsed};
 use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
-use crate::engine::event::{EndReason, Event, EventKind, RunEnded, RunPaused};
+use crate::engine::event::{EndReason, Event, EventKind, PauseCause, RunEnded, RunPaused};
 use crate::engine::id::AgentName;
 use crate::engine::state::State;
 use crate::engine::task::Status;
@@ -361,11 +361,20 @@ fn tell_pause(paused: &RunPaused) {
         None => "its provider does not say until when".to_owned(),
         Some(until) => format!("until {}", wait::local(until)),
     };
+    let agent = clean_line(paused.agent.as_str());
+    let what = match paused.cause {
+        PauseCause::RateLimit | PauseCause::Overloaded => format!(
+            "{agent} is limited, {when}.\n\
+             Everything is rolled back and nothing counts as a failure."
+        ),
+        PauseCause::Quota => format!(
+            "{agent} has nearly used up an allowance, {when}.\n\
+             budget.quota_percent stops here, and no attempt was begun."
+        ),
+    };
     let again = again::command_line(std::env::args_os().skip(1));
     say(&format!(
-        "{} is limited, {when}.\nEverything is rolled back and nothing counts as a failure.\n\
-         Run the same again then:\n  {again}\nor this now, and it waits:\n  {again} --wait\n",
-        clean_line(paused.agent.as_str())
+        "{what}\nRun the same again then:\n  {again}\nor this now, and it waits:\n  {again} --wait\n"
     ));
 }
 

@@ -105,7 +105,7 @@ impl Status {
                 let cause = match cause {
                     PauseCause::RateLimit => "rate limit",
                     PauseCause::Overloaded => "no capacity",
-                    PauseCause::Quota => "allowance nearly used up",
+                    PauseCause::Quota => "allowance limit",
                 };
                 let until = match until {
                     Some(until) => format!("until {}", (look.clock)(*until)),
