@@ -219,7 +219,7 @@ async fn drive(
     driver: &mut HostDriver,
 ) -> Result<Exit, Failure> {
     let Terms { args, flags } = *terms;
-    tapes.insert(driver).map_err(Failure::before_agents)?;
+    tapes.insert(site, driver).map_err(Failure::before_agents)?;
     let mut waits = Waits::default();
     let mut used = Used::default();
     let waiting = driver.state().paused().cloned();

@@ -8,6 +8,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::site::Site;
+use crate::cli::tell;
 use crate::engine::charter::Charter;
 use crate::host::config::{AgentConfig, Config, Seconds, Timeout};
 use crate::host::git::Git;
@@ -77,12 +78,17 @@ impl Tapes {
     ///
     /// # Errors
     /// The directory cannot be used.
-    pub(super) fn insert(&mut self, driver: &mut HostDriver) -> Result<(), Failure> {
+    pub(super) fn insert(&mut self, site: &Site, driver: &mut HostDriver) -> Result<(), Failure> {
         if let Some(player) = self.player.take() {
+            let dir = player.dir().display();
+            tell(site, &format!("told from the tape {dir}: no agent is called"));
             driver.world.play(player);
         }
         if let Some(dir) = &self.record {
-            driver.world.record(Recorder::open(dir)?);
+            let recorder = Recorder::open(dir)?;
+            let dir = recorder.dir().display();
+            tell(site, &format!("recorded on the tape {dir}: raw, secrets included"));
+            driver.world.record(recorder);
         }
         Ok(())
     }

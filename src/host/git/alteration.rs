@@ -15,7 +15,7 @@ use super::content::{as_path, is_reserved};
 use super::disk::{self, absent};
 use super::error::GitError;
 use super::mirror::{Dir, Node, SpecialKind, differences};
-use super::request::{Access, Caches, Depth};
+use super::request::{Access, Caches, Depth, KEPT_BYTES_MAX};
 use super::snapshot::Snapshot;
 use super::worktree::{Git, Sight};
 use crate::engine::id::RepoPath;
@@ -99,7 +99,8 @@ impl Git {
     ) -> Result<Sighting, GitError> {
         let top = self.look(&Sight {
             tracked: &snapshot.tracked,
-            depth: Depth::Compare,
+            // Only a name tells whether content is the same: a stamp of just now does not.
+            depth: Depth::Store { file_bytes_max: KEPT_BYTES_MAX },
             access: Access::Report,
             caches: Caches::Seen,
             reference: Some(reference),

@@ -96,7 +96,7 @@ fn frames(format: &str, words: &str) -> Vec<Step> {
 #[rstest]
 #[case::codex("codex", "codex/usage_limit_plus", 1)]
 #[case::claude("claude", "claude/session_limit", 1)]
-#[case::gemini("gemini", "gemini/quota_day", 173)]
+#[case::gemini("gemini", "gemini/rate_limit_delay400", 173)]
 #[case::opencode("opencode", "opencode/usage_limit", 1)]
 fn a_limit_is_met_again(#[case] agent: &str, #[case] transcript: &str, #[case] code: u8) {
     let limit = Step::PrintFile(format!("transcripts/{transcript}/stdout").into());
