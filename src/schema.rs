@@ -11,6 +11,7 @@ use crate::bench::report::Report;
 use crate::engine::event::{EventKind, FORMAT};
 use crate::host::config;
 use crate::host::tape::Page;
+use crate::ui;
 use crate::ui::status::Status;
 
 /// A public format.
@@ -49,6 +50,7 @@ pub const FORMATS: &[Format] = &[
         about: "tape.json and call.json of what `looper run --record` writes",
         make: cassette,
     },
+    Format { name: "report-v1", about: "what `looper report --format json` prints", make: report },
     Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
 ];
 
@@ -58,6 +60,10 @@ fn status() -> Schema {
 
 fn cassette() -> Schema {
     printed::<Page>("A page of a tape")
+}
+
+fn report() -> Schema {
+    printed::<ui::report::Report>("What became of everything, and what it took")
 }
 
 fn bench() -> Schema {

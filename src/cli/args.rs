@@ -69,6 +69,8 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// One page for a browser, of a report.
+    Html,
 }
 
 /// When output is coloured.
@@ -99,6 +101,8 @@ pub enum Command {
     Log(LogArgs),
     /// List tasks by state.
     Ls(LsArgs),
+    /// Report what became of everything and what it took: Markdown, JSON or one HTML page.
+    Report(ReportArgs),
     /// Set a task aside.
     Block(BlockArgs),
     /// Let a blocked task run again.
@@ -217,6 +221,17 @@ pub struct LsArgs {
     /// Only tasks in this state.
     #[arg(value_enum)]
     pub state: Option<LsState>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write it into this file instead of printing it.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only on this run; the beginning of its id is enough.
+    #[arg(long, value_name = "R")]
+    pub run: Option<String>,
 }
 
 /// A state of a task, as `ls` names it.

@@ -44,7 +44,7 @@ pub(super) fn bench(site: &Site, args: &BenchArgs) -> Result<Exit, Failure> {
     let scenarios = chosen(site, args)?;
     if args.list {
         return match site.global.format {
-            Format::Text => print(&table::list(&scenarios)),
+            Format::Text | Format::Html => print(&table::list(&scenarios)),
             Format::Json => print(&table::list_json(&scenarios)),
         };
     }
@@ -189,7 +189,7 @@ fn tell_report(site: &Site, report: &Report) -> Result<Exit, Failure> {
         Format::Json => {
             print_json(report)?;
         }
-        Format::Text => {
+        Format::Text | Format::Html => {
             let is_bare = report.scenarios.is_empty() && !report.commits.is_empty();
             let scenarios = if is_bare { String::new() } else { table::report(report) };
             print(&format!("{scenarios}{}", from_log::text(report)))?;

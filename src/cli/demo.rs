@@ -134,7 +134,7 @@ fn tell(site: &Site, layout: &Layout, place: Place) -> Result<Exit, Failure> {
     let kept: Option<PathBuf> = place.kept().map(Path::to_owned);
     let differs = story.differs(&state, &history);
     super::print(&match site.global.format {
-        Format::Text => story.text(&state, &history, kept.as_deref()),
+        Format::Text | Format::Html => story.text(&state, &history, kept.as_deref()),
         Format::Json => story.json(&state, &history, kept.as_deref()),
     })?;
     place.leave()?;

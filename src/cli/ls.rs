@@ -34,7 +34,7 @@ pub(super) fn ls(site: &Site, args: &LsArgs) -> Result<Exit, Failure> {
     rows.retain(|row| args.state.is_none_or(|wanted| row.state == Shown::from(wanted)));
     match site.global.format {
         Format::Json => print(&format!("{}\n", json!({ "tasks": rows }))),
-        Format::Text => print(&table(&rows, width())),
+        Format::Text | Format::Html => print(&table(&rows, width())),
     }
 }
 

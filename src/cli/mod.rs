@@ -20,6 +20,7 @@ mod person;
 mod play;
 mod recheck;
 mod replay;
+mod report;
 mod reverify;
 mod run;
 mod schema;
@@ -38,7 +39,7 @@ use clap::Parser as _;
 
 use crate::scripted;
 use crate::ui::sanitize::clean;
-use args::{Cli, Command, DoctorArgs};
+use args::{Cli, Command, DoctorArgs, Format};
 use exit::Exit;
 use failure::Failure;
 use site::Site;
@@ -81,6 +82,10 @@ fn report(failure: &Failure, color: bool) -> Exit {
 }
 
 fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
+    if site.global.format == Format::Html && !matches!(command, Command::Report(_)) {
+        return Err(Failure::new(Exit::Usage, "only a report has a form in HTML")
+            .help("use --format text or json"));
+    }
     match command {
         Command::Bench(args) => bench::bench(site, args),
         Command::Demo(args) => demo::demo(site, args),
@@ -89,6 +94,7 @@ fn dispatch(site: &Site, command: &Command) -> Result<Exit, Failure> {
         Command::Unblock(args) => unblock::unblock(site, args).map_err(Failure::before_agents),
         Command::Doctor(DoctorArgs {}) => doctor::doctor(site),
         Command::Replay(args) => replay::replay(site, args).map_err(Failure::before_agents),
+        Command::Report(args) => report::report(site, args).map_err(Failure::before_agents),
         Command::Stop(args) => stop::stop(site, args),
         Command::Status(args) => status::status(site, args).map_err(Failure::before_agents),
         Command::Log(args) => log::log(site, args).map_err(Failure::before_agents),

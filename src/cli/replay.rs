@@ -73,7 +73,7 @@ pub(super) fn replay(site: &Site, args: &ReplayArgs) -> Result<Exit, Failure> {
     }
     match site.global.format {
         Format::Json => print(&format!("{}\n", as_json(&path, &tally, &end)))?,
-        Format::Text => print(&as_text(&tally, &end))?,
+        Format::Text | Format::Html => print(&as_text(&tally, &end))?,
     };
     let contradiction = end.git.as_ref().and_then(|report| audit::contradiction(&path, report));
     let damage = end.objects.as_ref().and_then(audit::damage);

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod countdown;
 pub mod diagnostics;
+pub mod report;
 pub mod reporter;
 pub mod sanitize;
 pub mod status;

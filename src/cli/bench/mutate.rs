@@ -46,7 +46,7 @@ pub(super) fn mutate(site: &Site, args: &BenchArgs, log: &Path) -> Result<Exit, 
     let mutation = Mutation::new(seed, tasks);
     match site.global.format {
         Format::Json => print_json(&mutation)?,
-        Format::Text => print(&text(&mutation))?,
+        Format::Text | Format::Html => print(&text(&mutation))?,
     };
     Ok(if mutation.vacuous.is_empty() { Exit::Ok } else { Exit::PersonNeeded })
 }

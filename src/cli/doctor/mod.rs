@@ -58,7 +58,7 @@ pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
             let settings = config.as_ref().map(Config::settings).unwrap_or_default();
             print(&format!("{}\n", json!({ "checks": checks, "settings": settings })))?;
         }
-        Format::Text => {
+        Format::Text | Format::Html => {
             print(&text(site, &checks, config.as_ref()))?;
         }
     }

@@ -25,7 +25,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::signals::Signals;
 use super::site::{Site, task_id};
-use super::{debug_log, say, tell};
+use super::{debug_log, report, say, tell};
 use crate::backlog::{Backlog, Parsed};
 use crate::driver::{Driver, Outcome, Watch};
 use crate::engine::charter::Charter;
@@ -45,6 +45,7 @@ use crate::host::reserve::Reserve;
 use crate::host::world::{HostLog, HostWorld, SystemClock};
 use crate::ui::accounts::Accounts;
 use crate::ui::diagnostics;
+use crate::ui::report::Chronicle;
 use crate::ui::reporter::Reporter;
 use crate::ui::sanitize::clean_line;
 use contain::{Chosen, Ground};
@@ -62,6 +63,8 @@ pub(crate) struct Told {
     answers: u64,
     /// What this command has used.
     accounts: Accounts,
+    /// The whole log, for the report.
+    chronicle: Chronicle,
 }
 
 impl Watch for Told {
@@ -72,6 +75,7 @@ impl Watch for Told {
         self.outcome.saw(event);
         self.answers += u64::from(wait::is_good_answer(&event.kind));
         self.accounts.saw(event);
+        self.chronicle.saw(event, state);
         self.reporter.saw(event, done.min(tasks) as u64, tasks as u64);
     }
 }
@@ -243,11 +247,12 @@ async fn drive(
             false => failure.before_agents(),
         });
         let paused = match outcome? {
-            Outcome::Ended(ended) => return end(site, driver, &charter, &ended),
+            Outcome::Ended(ended) => return end(site, layout, driver, &charter, &ended),
             Outcome::Paused(paused) => paused,
         };
         if !args.wait {
             driver.world.release_room()?;
+            report::leave(site, layout, &driver.watch.chronicle, driver.state());
             tell_pause(&paused);
             return Ok(Exit::RateLimited);
         }
@@ -257,7 +262,7 @@ async fn drive(
             continue;
         }
         let time = waits.next(&paused, clock::now(), driver.watch.answers);
-        if let Some(exit) = wait_out(site, driver, &paused, time).await? {
+        if let Some(exit) = wait_out(site, layout, driver, &paused, time).await? {
             return Ok(exit);
         }
         driver.world.reload_backlog()?;
@@ -281,7 +286,7 @@ async fn go_on_waiting(
     if !charter::role_names(&config).contains(&paused.agent) {
         return Ok(None);
     }
-    let ended = wait_out(site, driver, paused, wait::left(until, now)).await?;
+    let ended = wait_out(site, layout, driver, paused, wait::left(until, now)).await?;
     if ended.is_none() {
         driver.world.reload_backlog()?;
         driver.world.set_prompts(Prompts::load(&layout.prompts())?);
@@ -292,6 +297,7 @@ async fn go_on_waiting(
 /// Waits, unless somebody wants the run to end: then it does.
 async fn wait_out(
     site: &Site,
+    layout: &Layout,
     driver: &mut HostDriver,
     paused: &RunPaused,
     time: Duration,
@@ -300,13 +306,16 @@ async fn wait_out(
     let Some(request) = request else { return Ok(None) };
     let charter = driver.state().charter().cloned();
     match (driver.end_wait(request).await?, charter) {
-        (Outcome::Ended(ended), Some(charter)) => end(site, driver, &charter, &ended).map(Some),
+        (Outcome::Ended(ended), Some(charter)) => {
+            end(site, layout, driver, &charter, &ended).map(Some)
+        }
         (Outcome::Ended(_) | Outcome::Paused(_), _) => Ok(Some(Exit::RateLimited)),
     }
 }
 
 fn end(
     site: &Site,
+    layout: &Layout,
     driver: &mut HostDriver,
     charter: &Charter,
     ended: &RunEnded,
@@ -314,6 +323,7 @@ fn end(
     // A disk that is full must not lack what is remembered of the log.
     driver.world.release_room()?;
     driver.world.anchor()?;
+    report::leave(site, layout, &driver.watch.chronicle, driver.state());
     tell_end(site, driver, charter, ended.reason);
     Ok(Exit::from_code(ended.exit_code))
 }

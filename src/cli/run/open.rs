@@ -31,6 +31,7 @@ use crate::host::reserve::Reserve;
 use crate::host::tx::{Memory, Opened as OpenedTx, Tx};
 use crate::host::world::{BacklogFile, HostLog, HostWorld, Parts, SystemClock};
 use crate::ui::accounts::Accounts;
+use crate::ui::report::Chronicle;
 use crate::ui::reporter::Reporter;
 
 /// Everything a run works with.
@@ -44,6 +45,7 @@ pub(super) struct Opened {
     /// Why nothing may be begun once what is open is settled.
     refusal: Option<Failure>,
     state: State,
+    chronicle: Chronicle,
     writer: Writer,
     tx: Tx<Transaction>,
     git: Git,
@@ -80,7 +82,7 @@ pub(super) async fn open(
         known.witnessed = known.witnessed.max(seq);
         reader = reader.expecting("refs/looper/log", seq, proof);
     }
-    let Past { state, ledger, pinned } = read_past(&mut reader, known.remembered)?;
+    let Past { state, ledger, pinned, chronicle } = read_past(&mut reader, known.remembered)?;
     // Whatever the log says of its end, what the transaction has open was not closed by a run.
     let record = memory.and_then(|memory| memory.record);
     let ended = end_what_is_left([state.run_id(), record.as_ref().map(|open| &open.run)]).await?;
@@ -116,14 +118,14 @@ pub(super) async fn open(
         return Err(refusal);
     }
     let run = state.run_id().cloned().unwrap_or(run);
-    let writer = opened.writer;
     Ok(Opened {
         run,
         notes,
         ended,
         refusal,
         state,
-        writer,
+        chronicle,
+        writer: opened.writer,
         tx,
         git,
         backlog,
@@ -136,6 +138,8 @@ pub(super) async fn open(
 /// What the log tells.
 struct Past {
     state: State,
+    /// All of it, for the report.
+    chronicle: Chronicle,
     ledger: Ledger,
     /// What the settings were under the last charter that the transaction vouches for, where there
     /// is one: behind that, a charter may be an agent's.
@@ -144,15 +148,17 @@ struct Past {
 
 fn read_past(reader: &mut Reader, remembered: Option<Seq>) -> Result<Past, Failure> {
     let (mut ledger, mut pinned) = (Ledger::default(), None);
-    let state = fold_proved(State::default(), reader, |event, _, proof| {
+    let mut chronicle = Chronicle::default();
+    let state = fold_proved(State::default(), reader, |event, state, proof| {
         ledger.note(event, proof);
+        chronicle.saw(event, state);
         if let EventKind::RunStarted(charter) | EventKind::RunResumed(charter) = &event.kind
             && remembered.is_none_or(|last| event.seq <= last)
         {
             pinned.clone_from(&charter.settings);
         }
     })?;
-    Ok(Past { state, ledger, pinned })
+    Ok(Past { state, chronicle, ledger, pinned })
 }
 
 /// Whoever is still at work would change again what is about to be looked at and put back.
@@ -353,8 +359,13 @@ impl Opened {
         });
         log.wait_for(world.objects().unflushed());
         let reporter = Reporter::new(site.has_terminal(), site.is_colored(), site.global.quiet);
-        let (outcome, accounts) = (Settled::default(), Accounts::default());
-        let told = Told { reporter, outcome, answers: 0, accounts };
+        let told = Told {
+            reporter,
+            outcome: Settled::default(),
+            answers: 0,
+            accounts: Accounts::default(),
+            chronicle: self.chronicle,
+        };
         let driver = Driver::new(log, world, SystemClock, told, self.state, self.run);
         (driver, self.refusal)
     }

@@ -143,3 +143,25 @@ fn a_budget_holds_over_a_wait() {
     let status = project.looper(&["status"]).exits(0).stdout;
     assert!(status.contains("Budget:   cost_usd: $0.0843 of $0.0800, $0.0043 over"), "{status}");
 }
+
+#[test]
+fn a_report_says_what_an_accepted_change_cost() {
+    let mut project = planned_by("claude", "");
+    let again = implementer([write("src/2.txt", "x")]).task("2").attempt(2);
+    let first = implementer([write("src/1.txt", "x")]).task("1");
+    project.script(&[says("plan", "claude"), first, again]);
+    project.env("LOOPER_ROLES_PLAN_CRITIQUE", "fake-agent");
+    project.run(&[]).exits(0);
+    let report = project.looper(&["report", "--format", "json"]).exits(0).stdout;
+    let spending = &serde_json::from_str::<serde_json::Value>(&report).unwrap()["spending"];
+    // Three plans for two commits.
+    assert_eq!(spending["total"]["cost_usd"].as_f64(), Some(0.126402));
+    assert_eq!(spending["accepted"], 2);
+    assert_eq!(spending["cost_per_accepted_usd"].as_f64(), Some(0.063201));
+    let causes = spending["by_cause"].as_array().unwrap();
+    let of = |name: &str| causes.iter().find(|it| it["name"] == name).unwrap()["used"].clone();
+    assert_eq!(of("accepted")["cost_usd"].as_f64(), Some(0.084268));
+    assert_eq!(of("gate change")["cost_usd"].as_f64(), Some(0.042134));
+    let told = project.read(".looper/report.md");
+    assert!(told.contains("cost per accepted change: ≥ \\$0.0632."), "{told}");
+}

@@ -8,4 +8,5 @@ mod events;
 mod fixture;
 mod follow;
 mod replay;
+mod report;
 mod status;
