@@ -23,6 +23,7 @@ mod qwen;
 #[cfg(test)]
 mod recordings;
 mod reset;
+mod rollout;
 mod tools;
 #[cfg(test)]
 mod transcripts;
@@ -30,3 +31,4 @@ mod transcripts;
 pub use adapter::{Format, Preset, UnknownFormat, preset, writable};
 pub use answer::{Answer, Evidence, ReadError, count_frames, read};
 pub use custom::{PlaceError, Placed, place};
+pub use rollout::sessions_home;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{Answer, Evidence, Format, read};
 use crate::engine::at::At;
+use crate::engine::report::QuotaWindow;
 use crate::host::process::{Cause, Ended};
 
 /// One line of `fixtures/transcripts/<program>.jsonl.zst`.
@@ -23,6 +24,8 @@ pub(super) struct Recording {
     ended: jiff::Timestamp,
     stdout: String,
     stderr: String,
+    /// What codex wrote about the session into a file of its own.
+    rollout: Option<String>,
 }
 
 fn fixtures() -> PathBuf {
@@ -49,7 +52,17 @@ impl Recording {
         fs::write(&stderr, &self.stderr).unwrap();
         let now = At::from_millis(self.ended.as_millisecond());
         let ended = ended(self.exit, cause);
-        read(format, &Evidence { stdout: &stdout, stderr: &stderr, ended, now }).unwrap()
+        let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now };
+        let answer = read(format, &evidence).unwrap();
+        match (&self.rollout, &answer.session) {
+            (Some(rollout), Some(thread)) => {
+                let day = folder.path().join(self.ended.strftime("sessions/%Y/%m/%d").to_string());
+                fs::create_dir_all(&day).unwrap();
+                fs::write(day.join(format!("rollout-2026-{thread}.jsonl")), rollout).unwrap();
+                answer.refined(folder.path(), now)
+            }
+            _ => answer,
+        }
     }
 }
 
@@ -77,8 +90,14 @@ fn columns(end: &str, answer: &Answer) -> String {
     let usage = answer.usage;
     let cost = usage.cost_usd.map_or("-".into(), |cost| cost.micros().to_string());
     let message = answer.message.as_deref().map_or("-".into(), shown);
+    let window = |window: &QuotaWindow| {
+        let resets = window.resets_at.map_or("-".into(), |at| at.to_string());
+        format!("{} {}% {resets}", window.window, window.used_percent)
+    };
+    let quota: Vec<String> = answer.quota.iter().map(window).collect();
+    let quota = if quota.is_empty() { "-".into() } else { quota.join(", ") };
     format!(
-        "{end}\t{}\t{until}\t{}+{}>{}\t{cost}\t{message}",
+        "{end}\t{}\t{until}\t{quota}\t{}+{}>{}\t{cost}\t{message}",
         class.as_str().unwrap(),
         usage.input,
         usage.cached,
@@ -134,8 +153,8 @@ fn a_failure_without_a_cause_has_a_reason() {
     let table = fs::read_to_string(fixtures().join("recordings.tsv")).unwrap();
     for row in table.lines() {
         let cells: Vec<&str> = row.split('\t').collect();
-        assert_eq!(cells.len(), 9, "{row}");
+        assert_eq!(cells.len(), 10, "{row}");
         let is_unexplained = matches!(cells[3], "crashed" | "idle" | "timed_out" | "empty");
-        assert!(!is_unexplained || cells[8] != "-", "{row}");
+        assert!(!is_unexplained || cells[9] != "-", "{row}");
     }
 }

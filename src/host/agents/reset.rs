@@ -52,7 +52,7 @@ pub(super) fn after_seconds(now: At, seconds: f64) -> Option<At> {
 /// Only moments that a limit can have.
 pub(super) fn sane(until: At, now: At) -> Option<At> {
     let wait_ms = until.millis().saturating_sub(now.millis());
-    (-LIMIT_MS_MAX..=LIMIT_MS_MAX).contains(&wait_ms).then_some(until)
+    (-JUST_NOW_MS..=LIMIT_MS_MAX).contains(&wait_ms).then_some(until)
 }
 
 fn from_epoch(number: i64) -> At {

@@ -22,7 +22,7 @@ use crate::engine::price::priced;
 use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::secret::{Redactor, redact};
 use crate::engine::verdict::{Verdict, verdict};
-use crate::host::agents::{self, Answer, Evidence, Format, PlaceError};
+use crate::host::agents::{self, Answer, Evidence, Format, PlaceError, sessions_home};
 use crate::host::clock;
 use crate::host::process::{Capture, Cause, Command, Ended, Limits, ProcessError};
 
@@ -107,6 +107,7 @@ impl HostWorld {
         let mut taping = self.begin_take(ask, stage)?;
         let made = Made { call, stage, terms: &terms, prompt: &prompt_id };
         let environment = self.stage_environment(ask, stage);
+        let home = terms.output.parse().ok().and_then(|format| sessions_home(format, &environment));
         let command = match &played {
             Some(recording) => play_command(recording, environment, scratch, self.project()),
             None => command(&terms, environment, prompt, scratch, self.project()),
@@ -151,6 +152,9 @@ impl HostWorld {
             }
             Ok(ended) => {
                 let mut answer = answer(&terms, scratch, ended, now)?;
+                if let Some(home) = home.filter(|_| played.is_none()) {
+                    answer = answer.refined(&home, now);
+                }
                 let (prices, model) = (ask.charter.prices.as_ref(), answer.model.as_deref());
                 answer.usage = priced(answer.usage, prices, model, &terms.model);
                 tell_debug_log(call, stage, &ended, &answer);

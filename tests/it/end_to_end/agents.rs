@@ -147,6 +147,27 @@ fn a_limit_on_an_unknown_agents_own_error_channel_pauses_too() {
     assert_eq!(log.last("run_paused")["agent"], "fake-agent");
 }
 
+/// The words give a minute, and the session's own file the second.
+#[test]
+fn a_limit_lifts_when_the_sessions_own_file_says_so() {
+    let keeps_a_session = concat!(
+        "day=$CODEX_HOME/sessions/$(date -u +%Y/%m/%d); mkdir -p \"$day\"; ",
+        "printf '{\"type\":\"event_msg\",\"payload\":{\"type\":\"token_count\",\"rate_limits\":",
+        "{\"primary\":{\"used_percent\":100.0,\"resets_at\":%d}}}}' $(($(date +%s) + 43200)) ",
+        "> \"$day/rollout-now-01a1f9bc-429f-79b0-b523-b32440935565.jsonl\"",
+    );
+    let steps = [vec![sh(keeps_a_session)], plays("codex/usage_limit_plus")].concat();
+    let mut project = Project::with(&[task("1")], &[on("plan").does(steps)]);
+    limited(&project);
+    let home = project.place().join("codex").display().to_string();
+    project.env("CODEX_HOME", &home);
+    project.env("LOOPER_ROLES_PLAN", "codex");
+    let log = project.run_in_vain(&[], 2);
+    let window = &log.last("plan_finished")["quota"][0];
+    assert_eq!((&window["window"], &window["used_percent"]), (&"primary".into(), &100.into()));
+    assert_eq!(log.last("run_paused")["until"], window["resets_at"]);
+}
+
 /// LoopDex w14: a number in what an agent says is no limit.
 #[test]
 fn talk_about_limits_is_no_limit() {
