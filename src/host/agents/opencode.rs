@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use super::adapter::{Call, words};
 use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
-use super::reset::{after_seconds, epoch};
+use super::reset::{after_seconds, epoch, retry_after};
 use super::tools::Use;
 use crate::engine::at::At;
 use crate::engine::charter::Risk;
@@ -117,12 +117,11 @@ impl Opencode {
     fn until(&self, headers: &Headers<'_>, body: &str) -> Option<At> {
         let body: Body = serde_json::from_str(body).unwrap_or_default();
         let Limit { resets_at, resets_in } = body.error.0;
-        let retry_after = headers.retry_after.text().and_then(|text| text.parse().ok());
         resets_at
             .0
             .and_then(|seconds| epoch(&seconds.into()))
             .or_else(|| after_seconds(self.now, resets_in.0?))
-            .or_else(|| after_seconds(self.now, retry_after?))
+            .or_else(|| retry_after(headers.retry_after.text()?, self.now))
     }
 }
 

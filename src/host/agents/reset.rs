@@ -1,40 +1,36 @@
 //! When a limit lifts, as far as its message says so.
+//!
+//! A moment that is not there is not guessed, a day's quota that lifts at midnight somewhere
+//! included: it may be any hour, and whoever waits without a moment asks again from time to time.
 
 use std::sync::LazyLock;
 
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use regex::{Captures, Regex};
 use serde_json::Value;
 
+use self::clock::clock;
 use crate::engine::at::At;
+
+mod clock;
+#[cfg(test)]
+mod tests;
 
 /// No limit is longer than a month; what claims to be is misread.
 const LIMIT_MS_MAX: i64 = 40 * 24 * 60 * 60 * 1000;
 
-/// Texts give minutes, and cut the seconds.
-const MINUTE_MS: i64 = 60 * 1000;
-
-/// A clock time so little in the past is now, not tomorrow.
-const JUST_NOW_MS: i64 = 10 * MINUTE_MS;
-
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// A moment so little in the past is now: clocks differ.
+const JUST_NOW_MS: i64 = 10 * 60 * 1000;
 
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a pattern that the tests have compiled")
 }
 
-/// The moment in a failure's text. Clock times without a zone are UTC, which is where agents run.
+/// The moment in a failure's text: what a machine wrote, then a clock time, then a span of time.
 pub(super) fn until(text: &str, now: At) -> Option<At> {
-    static EPOCH: LazyLock<Regex> = LazyLock::new(|| regex(r"\|(\d{10,13})\b"));
-    let epoch = || {
-        let digits = EPOCH.captures(text)?[1].parse().ok()?;
-        Some(from_epoch(digits))
-    };
-    let found = epoch().or_else(|| clock(text, now)).or_else(|| delay(text, now))?;
-    sane(found, now)
+    let sane = |found| sane(found, now);
+    let found = field(text, now).and_then(sane);
+    found.or_else(|| clock(text, now).and_then(sane)).or_else(|| delay(text, now).and_then(sane))
 }
 
 /// A field that holds seconds or milliseconds since 1970.
@@ -49,6 +45,18 @@ pub(super) fn after_seconds(now: At, seconds: f64) -> Option<At> {
     is_sane.then(|| At::from_millis(now.millis().saturating_add(delay_ms as i64)))
 }
 
+/// The HTTP header `retry-after`: seconds, or a date.
+pub(super) fn retry_after(header: &str, now: At) -> Option<At> {
+    let header = header.trim();
+    match header.parse() {
+        Ok(seconds) => after_seconds(now, seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(header).ok()?;
+            Some(At::from_millis(date.timestamp().as_millisecond()))
+        }
+    }
+}
+
 /// Only moments that a limit can have.
 pub(super) fn sane(until: At, now: At) -> Option<At> {
     let wait_ms = until.millis().saturating_sub(now.millis());
@@ -60,114 +68,61 @@ fn from_epoch(number: i64) -> At {
     At::from_millis(if is_seconds { number * 1000 } else { number })
 }
 
-/// `try again at 3:05 PM`, `try again at Nov 21st, 2026 9:00 AM`, `resets 2:10pm (Europe/Paris)`.
-fn clock(text: &str, now: At) -> Option<At> {
-    static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
+/// `reached|1795200000`, and the fields of an answer whose body is in the text:
+/// `"resets_at":1795200000`, `"resetsAt":"2026-11-20T18:40:00Z"`, `"resets_in_seconds":7200`,
+/// `retry-after: 120`, `retry-after: Fri, 20 Nov 2026 18:40:00 GMT`, `"retryDelay":"34s"`.
+fn field(text: &str, now: At) -> Option<At> {
+    static FIELD: LazyLock<Regex> = LazyLock::new(|| {
         regex(concat!(
-            r"(?i)(?:try again at|resets?(?: at)?) ",
-            r"(?:([a-z]{3})[a-z]* (\d{1,2})(?:st|nd|rd|th)?,? (?:(\d{4}),? )?(?:at )?)?",
-            r"(\d{1,2})(?::(\d{2}))? ?([ap]m)(?: \(([A-Za-z0-9_/+-]+)\))?",
+            r#"(?i)\|(?<epoch>\d{10,13})\b"#,
+            r#"|resets?_?at\\?["']?\s*[:=]\s*(?:(?<at>\d{10,13})\b|\\?["'](?<text>[0-9TZ:.+-]{16,35})\\?["'])"#,
+            r#"|resets?_?in_?seconds\\?["']?\s*[:=]\s*(?<seconds>\d{1,9}(?:\.\d{1,9})?)"#,
+            r#"|retry-after\\?["']?\s*[:=]\s*\\?["']?(?<after>\d{1,9}\b|[a-z]{3}, \d\d? [a-z]{3} \d{4} [0-9:]{8} GMT)"#,
+            r#"|retryDelay\\?["']?\s*[:=]\s*\\?["'](?<delay>\d{1,9}(?:\.\d{1,9})?)s"#,
         ))
     });
-    let found = CLOCK.captures(text)?;
-    let zone = match found.get(7) {
-        Some(name) => TimeZone::get(name.as_str()).ok()?,
-        None => TimeZone::UTC,
+    let read = |found: Captures<'_>| {
+        let get = |name: &str| found.name(name).map(|part| part.as_str());
+        let number = |name: &str| get(name)?.parse::<f64>().ok();
+        let epoch = || get("epoch").or_else(|| get("at"))?.parse().ok().map(from_epoch);
+        let stamp = || get("text")?.parse().ok().map(|at: Timestamp| at.as_millisecond());
+        epoch()
+            .or_else(|| stamp().map(At::from_millis))
+            .or_else(|| after_seconds(now, number("seconds").or_else(|| number("delay"))?))
+            .or_else(|| retry_after(get("after")?, now))
     };
-    let today = now.timestamp().to_zoned(zone.clone()).date();
-    let time = time(&found)?;
-    let moment = |date: Date| Some(date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp());
-    let soonest = now.timestamp().as_millisecond() - JUST_NOW_MS;
-    let is_to_come = |moment: &Timestamp| moment.as_millisecond() >= soonest;
-    let moment = match date(&found, today) {
-        Some(date) => moment(date?)?,
-        None => {
-            moment(today).filter(is_to_come).or_else(|| moment(today.checked_add(1.day()).ok()?))?
-        }
-    };
-    Some(At::from_millis(moment.as_millisecond() + MINUTE_MS))
+    FIELD.captures_iter(text).find_map(read)
 }
 
-fn time(found: &Captures<'_>) -> Option<Time> {
-    let hour: i8 = found[4].parse().ok().filter(|hour| (1..=12).contains(hour))?;
-    let minute: i8 = found.get(5).map_or(Ok(0), |text| text.as_str().parse()).ok()?;
-    let half = if found[6].eq_ignore_ascii_case("pm") { 12 } else { 0 };
-    Time::new(hour % 12 + half, minute, 0, 0).ok()
-}
-
-/// `None`: no date is given. `Some(None)`: it is no date.
-fn date(found: &Captures<'_>, today: Date) -> Option<Option<Date>> {
-    let month = found.get(1)?.as_str().to_ascii_lowercase();
-    let read = || {
-        let month = MONTHS.iter().position(|name| *name == month)?;
-        let year = found.get(3).map_or(Ok(today.year()), |text| text.as_str().parse()).ok()?;
-        Date::new(year, i8::try_from(month + 1).ok()?, found[2].parse().ok()?).ok()
-    };
-    Some(read())
-}
-
-/// `retry in 34.07s`, `reset after 19h14m47s`, `try again in 2 days 3 hours 5 minutes`.
+/// `retry in 34.07s`, `reset after 19h14m47s`, `try again in 2 days, 3 hours and 5 minutes`.
 fn delay(text: &str, now: At) -> Option<At> {
     static DELAY: LazyLock<Regex> = LazyLock::new(|| {
-        let unit = r"(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)";
+        let unit = concat!(
+            r"(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?",
+            r"|w|weeks?)",
+        );
+        let part =
+            format!(r"(?:\d{{1,12}}(?:\.\d{{1,9}})? ?{unit}\b|\d{{1,12}}(?:\.\d{{1,9}})?[dhms])");
         regex(&format!(
-            r"(?i)(?:retry|retrying|try again|resets?) (?:in|after) ((?:\d+(?:\.\d+)? ?{unit}\b,? ?|\d+(?:\.\d+)?[hms])+)"
+            r"(?i)\b(?:retry|retrying|try again|resets?|wait) (?:in|after|for) ({part}(?:(?:,? and |,? ?){part})*)"
         ))
     });
     static PART: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)(\d+(?:\.\d+)?) ?([a-z]+)"));
     let mut seconds = 0.0;
     for part in PART.captures_iter(&DELAY.captures(text)?[1]) {
         let number: f64 = part[1].parse().ok()?;
-        seconds += number
-            * match part[2].to_ascii_lowercase().as_str() {
-                "ms" | "millisecond" | "milliseconds" => 0.001,
-                unit => match unit.as_bytes().first()? {
-                    b's' => 1.0,
-                    b'm' => 60.0,
-                    b'h' => 3600.0,
-                    _ => 86400.0,
-                },
-            };
+        seconds += number * unit_seconds(&part[2].to_ascii_lowercase())?;
     }
     after_seconds(now, seconds)
 }
 
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::old_claude("Claude AI usage limit reached|1795200000", "2026-11-20T18:40:00Z")]
-    #[case::milliseconds("limit|1795200000000", "2026-11-20T18:40:00Z")]
-    #[case::same_day("hit your usage limit. Try again at 5:59 PM.", "2026-11-20T18:00:00Z")]
-    #[case::just_passed("try again at 4:55 PM", "2026-11-20T16:56:00Z")]
-    #[case::tomorrow("try again at 4:09 AM", "2026-11-21T04:10:00Z")]
-    #[case::other_day("or try again at Nov 24th, 2026 3:33 AM.", "2026-11-24T03:34:00Z")]
-    #[case::midnight("resets 12am", "2026-11-21T00:01:00Z")]
-    #[case::zone("hit your limit · resets 2:10pm (Asia/Tokyo)", "2026-11-21T05:11:00Z")]
-    #[case::date("resets Nov 21, 10am (Europe/Paris)", "2026-11-21T09:01:00Z")]
-    #[case::at("Your limit will reset at 7pm (UTC).", "2026-11-20T19:01:00Z")]
-    #[case::seconds("Please retry in 34.07s", "2026-11-20T17:00:34.070Z")]
-    #[case::both("Please retry in 400s.\nSuggested retry after 400s.]", "2026-11-20T17:06:40Z")]
-    #[case::milliseconds_from_now("Retrying after 6173ms...", "2026-11-20T17:00:06.173Z")]
-    #[case::duration("will reset after 19h14m47s.", "2026-11-21T12:14:47Z")]
-    #[case::words("try again in 2 days 3 hours 5 minutes", "2026-11-22T20:05:00Z")]
-    #[case::openai("Please try again in 1.2s.", "2026-11-20T17:00:01.200Z")]
-    fn a_moment_is_found(#[case] text: &str, #[case] want: Timestamp) {
-        let now = At::from_millis(1_795_194_000_000);
-        assert_eq!(until(text, now).map(At::timestamp), Some(want));
-    }
-
-    #[rstest]
-    #[case::nothing("You've hit your usage limit. Try again later.")]
-    #[case::no_hour("try again at 13:00 PM")]
-    #[case::no_date("try again at Foo 3rd, 2026 1:00 PM")]
-    #[case::no_zone("resets 1pm (Middle/Earth)")]
-    #[case::beyond_all_limits("retry in 999999999999999s")]
-    #[case::far("limit|9999999999")]
-    fn what_is_no_moment_is_not_guessed(#[case] text: &str) {
-        assert_eq!(until(text, At::from_millis(1_795_194_000_000)), None);
-    }
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match (unit, unit.as_bytes().first()?) {
+        ("ms" | "millisecond" | "milliseconds", _) => 0.001,
+        (_, b's') => 1.0,
+        (_, b'm') => 60.0,
+        (_, b'h') => 3600.0,
+        (_, b'd') => 86_400.0,
+        _ => 7.0 * 86_400.0,
+    })
 }
