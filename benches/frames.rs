@@ -35,6 +35,7 @@ fn source(lines: usize) -> String {
 }
 
 /// Frames of a turn that reads, builds and talks, as this program prints them.
+#[expect(clippy::too_many_lines, reason = "one list of frames for each format")]
 fn turn(format: Format, number: usize) -> Vec<String> {
     let (read, built) = (source(40 + number % 7 * 30), build_log(20 + number % 11 * 20));
     let said = "I looked at the failing test and changed how the cache is keyed.\nNext: \"build\".";
@@ -108,6 +109,53 @@ fn turn(format: Format, number: usize) -> Vec<String> {
                     json!({"id":id,"reason":"tool-calls","messageID":message,"sessionID":session,"type":"step-finish","tokens":{"total":1050,"input":800,"output":40,"reasoning":10,"cache":{"write":0,"read":200}},"cost":0.00092}),
                 ),
             ]
+        }
+        Format::Pi => {
+            let model = json!({"input":800,"output":50,"cacheRead":200,"cacheWrite":0,"totalTokens":1050,"cost":{"total":0.00092}});
+            let message = |text: &str, stop: &str| json!({"role":"assistant","content":[{"type":"text","text":text}],"api":"openai-completions","provider":"p","model":"m","usage":model,"stopReason":stop});
+            let result = json!({"role":"toolResult","toolCallId":id,"toolName":"bash","content":[{"type":"text","text":built}],"isError":false});
+            let mut frames = vec![
+                json!({"type":"turn_start"}),
+                json!({"type":"tool_execution_start","toolCallId":id,"toolName":"bash","args":{"command":"cargo test"}}),
+                json!({"type":"tool_execution_end","toolCallId":id,"toolName":"bash","result":{"content":[{"type":"text","text":built}]},"isError":false}),
+                json!({"type":"message_end","message":result}),
+                json!({"type":"tool_execution_start","toolCallId":format!("w{id}"),"toolName":"write","args":{"path":"src/lib.rs","content":read}}),
+            ];
+            // Every update tells all that was said so far, twice.
+            let words: Vec<&str> = said.split_inclusive(' ').collect();
+            frames.extend((1..=words.len()).map(|count| {
+                let so_far = message(&words[..count].concat(), "stop");
+                json!({"type":"message_update","assistantMessageEvent":{"type":"text_delta","delta":words[count - 1],"partial":so_far},"message":so_far})
+            }));
+            frames.push(json!({"type":"message_end","message":message(said, "toolUse")}));
+            frames.push(json!({"type":"turn_end","message":message(said, "toolUse"),"toolResults":[result]}));
+            frames
+        }
+        Format::Copilot => {
+            let frame = |kind: &str, data: serde_json::Value| json!({"type":kind,"data":data,"id":id,"timestamp":"2026-11-21T04:27:27.839Z","parentId":"b92af084-19a5-4fe4-848b-1cfa3e4e0997"});
+            let mut frames = vec![
+                frame("assistant.turn_start", json!({"turnId":id})),
+                frame(
+                    "tool.execution_start",
+                    json!({"toolCallId":id,"toolName":"bash","arguments":{"command":"cargo test"}}),
+                ),
+                frame(
+                    "tool.execution_complete",
+                    json!({"toolCallId":id,"success":true,"result":{"content":built,"detailedContent":built}}),
+                ),
+                frame(
+                    "tool.execution_start",
+                    json!({"toolCallId":format!("w{id}"),"toolName":"create","arguments":{"path":"src/lib.rs","file_text":read}}),
+                ),
+            ];
+            frames.extend(said.split_inclusive(' ').map(|word| {
+                frame("assistant.message_delta", json!({"messageId":id,"deltaContent":word}))
+            }));
+            frames.push(frame(
+                "assistant.message",
+                json!({"messageId":id,"model":"m","content":said,"toolRequests":[]}),
+            ));
+            frames
         }
         Format::Text => vec![],
     };

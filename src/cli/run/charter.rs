@@ -30,7 +30,8 @@ use crate::host::prompts::{Brief, Implementer, Prompt, Prompts, Retry};
 use crate::host::world::BacklogFile;
 
 /// Agents that need no configuration.
-pub(crate) const PRESETS: [&str; 5] = ["codex", "claude", "gemini", "opencode", "qwen"];
+pub(crate) const PRESETS: [&str; 7] =
+    ["codex", "claude", "gemini", "opencode", "qwen", "pi", "copilot"];
 
 /// Seconds an agent may take where nobody says otherwise.
 const TIMEOUT_S: u64 = 1800;

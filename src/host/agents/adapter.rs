@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{claude, codex, gemini, opencode, qwen};
+use super::{claude, codex, copilot, gemini, opencode, pi, qwen};
 use crate::engine::charter::{PromptBy, Risk};
 
 /// How an agent program is called when nobody says otherwise.
@@ -28,17 +28,15 @@ pub fn preset(name: &str, risk: Risk, model: &str, effort: &str) -> Option<Prese
         "gemini" => (Format::Gemini, gemini::command(&call)),
         "opencode" => (Format::Opencode, opencode::command(&call)),
         "qwen" => (Format::Qwen, qwen::command(&call)),
+        "pi" => (Format::Pi, pi::command(&call)),
+        "copilot" => (Format::Copilot, copilot::command(&call)),
         _ => return None,
     };
     Some(Preset { command, prompt: PromptBy::Stdin, output })
 }
 
 /// What programs that have no preset write outside the project.
-const OTHERS: [(&str, &[&str]); 3] = [
-    ("copilot", &["~/.copilot", "~/.config/github-copilot"]),
-    ("cursor-agent", &["~/.cursor", "~/.config/cursor"]),
-    ("pi", &["~/.pi"]),
-];
+const OTHERS: [(&str, &[&str]); 1] = [("cursor-agent", &["~/.cursor", "~/.config/cursor"])];
 
 /// What an agent has to be able to write outside the project, as far as its program or what it
 /// prints tells: a script of one's own that prints the frames of codex most likely calls codex.
@@ -50,6 +48,8 @@ pub fn writable(program: &str, output: &str) -> BTreeSet<&'static str> {
         ("gemini", gemini::WRITABLE),
         ("opencode", opencode::WRITABLE),
         ("qwen", qwen::WRITABLE),
+        ("pi", pi::WRITABLE),
+        ("copilot", copilot::WRITABLE),
     ];
     let named = known.into_iter().chain(OTHERS);
     let own = named.filter(|(name, _)| *name == program || *name == output);
@@ -95,14 +95,26 @@ pub enum Format {
     Opencode,
     /// The frames of `qwen --output-format stream-json`.
     Qwen,
+    /// The frames of `pi --mode json`.
+    Pi,
+    /// The frames of `copilot --output-format json`.
+    Copilot,
     /// Any text.
     Text,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] =
-        [Self::Codex, Self::Claude, Self::Gemini, Self::Opencode, Self::Qwen, Self::Text];
+    pub const ALL: [Self; 8] = [
+        Self::Codex,
+        Self::Claude,
+        Self::Gemini,
+        Self::Opencode,
+        Self::Qwen,
+        Self::Pi,
+        Self::Copilot,
+        Self::Text,
+    ];
 
     /// The name in the configuration.
     pub fn name(self) -> &'static str {
@@ -112,6 +124,8 @@ impl Format {
             Self::Gemini => "gemini",
             Self::Opencode => "opencode",
             Self::Qwen => "qwen",
+            Self::Pi => "pi",
+            Self::Copilot => "copilot",
             Self::Text => "text",
         }
     }
@@ -128,6 +142,8 @@ impl Format {
                 &claude::ENVIRONMENT
             }
             Self::Gemini => &gemini::ENVIRONMENT,
+            Self::Pi => &pi::ENVIRONMENT,
+            Self::Copilot => &copilot::ENVIRONMENT,
             Self::Opencode => {
                 let (name, value) = opencode::CONFIG;
                 environment.entry(name.into()).or_insert_with(|| value.into());
@@ -199,6 +215,17 @@ mod tests {
         "qwen --output-format stream-json --approval-mode yolo -m m1",
         "qwen --output-format stream-json --approval-mode auto-edit"
     )]
+    #[case(
+        "pi",
+        "pi --mode json --model m1 --thinking high",
+        "pi --mode json --tools read,edit,write,grep,find,ls"
+    )]
+    #[case(
+        "copilot",
+        "copilot --output-format json --no-ask-user --disable-client-telemetry --allow-all-tools \
+         --model m1 --reasoning-effort high",
+        "copilot --output-format json --no-ask-user --disable-client-telemetry --allow-tool=write"
+    )]
     fn a_preset_says_how_a_program_is_called(
         #[case] name: &str,
         #[case] unattended: &str,
@@ -236,6 +263,10 @@ mod tests {
         assert_eq!(get("CLAUDECODE"), None);
         assert_eq!(get("OPENCODE_CONFIG_CONTENT"), Some("{}"), "the user's own settings win");
         assert_eq!(get("OPENCODE_DISABLE_AUTOUPDATE"), Some("1"));
+        Format::Pi.prepare(&mut environment);
+        Format::Copilot.prepare(&mut environment);
+        let get = |name: &str| environment.get(std::ffi::OsStr::new(name)).and_then(|v| v.to_str());
+        assert_eq!((get("PI_TELEMETRY"), get("COPILOT_AUTO_UPDATE")), (Some("0"), Some("false")));
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use super::adapter::Format;
 use super::claude::{Claude, Failures};
 use super::codex::Codex;
+use super::copilot::Copilot;
 use super::failure::{class_of, limit_on_stderr};
 use super::frames::{Dialect, Reading, Trouble};
 use super::gemini::{self, Gemini};
 use super::message::{MESSAGE_BYTES_MAX, Message};
 use super::opencode::Opencode;
+use super::pi::Pi;
 use super::reset::{sane, until};
 use crate::engine::at::At;
 use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
@@ -119,6 +121,8 @@ fn dialect(format: Format, now: At) -> Option<Box<dyn Dialect>> {
         Format::Qwen => Box::new(Claude::new(Failures::Mumbled)),
         Format::Gemini => Box::new(Gemini),
         Format::Opencode => Box::new(Opencode { now }),
+        Format::Pi => Box::new(Pi::default()),
+        Format::Copilot => Box::new(Copilot::default()),
         Format::Text => return None,
     })
 }
@@ -180,7 +184,13 @@ fn without_frames(
 fn of_exit(format: Format, code: i32) -> Option<Class> {
     match format {
         Format::Gemini => gemini::class_of_exit(code),
-        Format::Codex | Format::Claude | Format::Opencode | Format::Qwen | Format::Text => None,
+        Format::Codex
+        | Format::Claude
+        | Format::Opencode
+        | Format::Qwen
+        | Format::Pi
+        | Format::Copilot
+        | Format::Text => None,
     }
 }
 
@@ -309,6 +319,9 @@ mod tests {
     #[case::claude(Format::Claude, r#"{"type":"system","subtype":"init"}"#)]
     #[case::gemini(Format::Gemini, r#"{"type":"init"}"#)]
     #[case::opencode(Format::Opencode, r#"{"type":"step_start","part":{}}"#)]
+    #[case::qwen(Format::Qwen, r#"{"type":"user"}"#)]
+    #[case::pi(Format::Pi, r#"{"type":"agent_start"}"#)]
+    #[case::copilot(Format::Copilot, r#"{"type":"assistant.idle","data":{}}"#)]
     fn once_there_is_a_frame_words_count_no_more(#[case] format: Format, #[case] frame: &str) {
         let stdout = format!("{frame}\nVERDICT: PASS\n");
         let answer = answer(format, stdout.as_bytes(), "", Exit::Code(0), false);

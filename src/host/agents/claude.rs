@@ -1,13 +1,12 @@
 //! `claude --output-format stream-json`, and the programs that speak the same language.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
 use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
+use super::parts::Content;
 use super::reset::epoch;
 use super::tools::Use;
 use crate::engine::at::At;
@@ -173,6 +172,14 @@ impl Dialect for Claude {
         }
         Ok(())
     }
+
+    /// No message is lost with a tool's.
+    fn lose(&mut self, kind: &str, _: &[u8], reading: &mut Reading) {
+        reading.is_complete = false;
+        if matches!(kind, "assistant" | "result") {
+            reading.message.tear();
+        }
+    }
 }
 
 /// The program's words about its failure in what it calls the answer: the whole of it, or the end of
@@ -231,56 +238,6 @@ struct Said<'a> {
     content: Content<'a>,
     #[serde(default)]
     usage: Loose<Tokens>,
-}
-
-/// The parts of a message, put together.
-#[derive(Default)]
-struct Content<'a> {
-    said: String,
-    tools: Vec<Part<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(rename = "type", borrow, default)]
-    kind: Loose<Option<Text<'a>>>,
-    #[serde(borrow, default)]
-    text: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    id: Loose<Option<Text<'a>>>,
-    #[serde(borrow, default)]
-    name: Loose<Option<Text<'a>>>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts;
-
-        impl<'de> Visitor<'de> for Parts {
-            type Value = Content<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or its parts")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Content<'de>, E> {
-                Ok(Content { said: text.into(), tools: vec![] })
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content<'de>, A::Error> {
-                let mut content = Content::default();
-                while let Some(part) = parts.next_element::<Part<'de>>()? {
-                    content.said.push_str(part.text.as_deref().unwrap_or_default());
-                    if part.kind.text().is_some_and(|kind| kind.ends_with("tool_use")) {
-                        content.tools.push(part);
-                    }
-                }
-                Ok(content)
-            }
-        }
-
-        deserializer.deserialize_any(Parts)
-    }
 }
 
 #[derive(Deserialize)]

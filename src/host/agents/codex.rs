@@ -95,9 +95,9 @@ impl Dialect for Codex {
     /// Quotes in a text are escaped: where a frame says that it is a tool's, it is one.
     fn lose(&mut self, kind: &str, start: &[u8], reading: &mut Reading) {
         reading.is_complete = false;
-        let is_tool =
+        let is_of =
             |tool: &&str| memmem::find(start, format!(r#""type":"{tool}""#).as_bytes()).is_some();
-        if !(kind.starts_with("item.") && TOOLS.iter().any(|tool| is_tool(tool))) {
+        if !(kind.starts_with("item.") && TOOLS.iter().any(is_of)) {
             reading.message.tear();
         }
     }

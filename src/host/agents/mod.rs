@@ -10,6 +10,7 @@ mod adapter;
 mod answer;
 mod claude;
 mod codex;
+mod copilot;
 mod custom;
 mod failure;
 mod fields;
@@ -19,6 +20,8 @@ mod head;
 mod lines;
 mod message;
 mod opencode;
+mod parts;
+mod pi;
 mod qwen;
 #[cfg(test)]
 mod recordings;
@@ -27,6 +30,8 @@ mod rollout;
 mod tools;
 #[cfg(test)]
 mod transcripts;
+#[cfg(test)]
+mod transcripts_more;
 
 pub use adapter::{Format, Preset, UnknownFormat, preset, writable};
 pub use answer::{Answer, Evidence, ReadError, count_frames, read};

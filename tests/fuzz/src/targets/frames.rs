@@ -8,8 +8,16 @@ use serde_json::Value;
 
 use crate::files::file;
 
-const FORMATS: [Format; 6] =
-    [Format::Codex, Format::Claude, Format::Qwen, Format::Gemini, Format::Opencode, Format::Text];
+const FORMATS: [Format; 8] = [
+    Format::Codex,
+    Format::Claude,
+    Format::Qwen,
+    Format::Gemini,
+    Format::Opencode,
+    Format::Text,
+    Format::Pi,
+    Format::Copilot,
+];
 
 const MEBIBYTE: usize = 1 << 20;
 
@@ -73,6 +81,17 @@ fn good(format: Format, stdout: &[u8], answer: &Answer) {
         Format::Opencode => last(&["step_start", "step_finish"]).is_some_and(|(kind, frame)| {
             kind == "step_finish" && frame["part"]["reason"] == "stop"
         }),
+        // The last frame may be too long to be read.
+        Format::Pi => {
+            let says = |(kind, frame): &&(String, Value)| {
+                kind == "agent_start" || frame["message"]["role"] == "assistant"
+            };
+            kinds
+                .iter()
+                .rfind(says)
+                .is_some_and(|(_, frame)| frame["message"]["stopReason"] == "stop")
+        }
+        Format::Copilot => last(&["result"]).is_some_and(|(_, frame)| frame["exitCode"] == 0),
         Format::Claude | Format::Qwen => last(&["result"])
             .is_some_and(|(_, frame)| frame["is_error"] == false && frame["subtype"] == "success"),
         Format::Text => false,
@@ -98,6 +117,8 @@ fn known(format: Format, kind: &str) -> bool {
             &["step_start", "text", "reasoning", "tool_use", "step_finish", "error"]
         }
         Format::Claude | Format::Qwen => CLAUDE,
+        Format::Pi => &["agent_start", "message_end", "agent_end"],
+        Format::Copilot => &["assistant.message", "session.error", "result"],
         Format::Text => &[],
     };
     kinds.contains(&kind)
