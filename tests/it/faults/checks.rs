@@ -97,6 +97,14 @@ pub(super) fn commits_by_now(project: &Project) -> BTreeSet<String> {
     ours.filter(|(_, seq)| !seq.is_empty()).map(|(commit, _)| commit.to_owned()).collect()
 }
 
+/// A run that came to its end, and whose disk failed when it left its report, says so.
+pub(super) fn lacks_a_report(project: &Project, ran: &Ran) {
+    let log = fs::read_to_string(project.path(".looper/events.jsonl")).unwrap_or_default();
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains("\"event\":\"run_ended\""), "{last}\n{ran}");
+    assert!(ran.stderr.contains("warning: ") && ran.stderr.contains("report.md"), "{ran}");
+}
+
 /// A run whose disk fails says what, where and what to do, and exits with the code for it.
 pub(super) fn failed_in_words(project: &Project, ran: &Ran, errno: Errno) {
     let code = ran.status.code();

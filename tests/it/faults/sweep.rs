@@ -195,6 +195,10 @@ impl Bench {
                     project.empty_temporary_directory();
                 }
             }
+            // All is over but the report, which can be made at any time.
+            Fault::FromHereOn(_) if ran.status.code() == Some(1) => {
+                checks::lacks_a_report(project, ran);
+            }
             Fault::Once(errno) | Fault::FromHereOn(errno) => {
                 checks::failed_in_words(project, ran, errno);
             }
