@@ -14,6 +14,8 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "maximum context length",
             "input token count",
             "prompt is too long",
+            "api error: 413",
+            "request_too_large",
         ],
     ),
     (
@@ -49,6 +51,8 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "please run /login",
             "log out and sign in again",
             "token expired",
+            "token has expired",
+            "auth failed for provider",
             "permission_denied",
             "invalid auth method",
             "set an auth method",
@@ -73,6 +77,8 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "out of extra usage",
             "last status: 429",
             "too many requests",
+            "api error: 429",
+            "request rejected (429)",
             "rate limit exceeded",
             "rate limit reached",
             "rate_limit_exceeded",
@@ -82,6 +88,7 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "exhausted your capacity",
             "quota_exhausted",
             "exceeded your current quota",
+            "quota exceeded for",
         ],
     ),
     (
@@ -89,11 +96,19 @@ const PHRASES: [(Class, &[&str]); 5] = [
         &[
             "at capacity",
             "no capacity available",
+            "capacity_exhausted",
             "high demand",
             "overloaded",
             "stream disconnected before completion",
             "connection failed",
             "connection reset",
+            "connection error",
+            "econnreset",
+            "econnrefused",
+            "etimedout",
+            "socket hang up",
+            "request timed out",
+            "error while processing your request",
             "cannot connect to api",
             "fetch failed",
             "api error: terminated",
@@ -102,6 +117,11 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "last status: 5",
             "unexpected status 5",
             "api error: 5",
+            "http 500",
+            "http 502",
+            "http 503",
+            "http 504",
+            "http 529",
             "internal error has occurred",
         ],
     ),
@@ -146,7 +166,7 @@ const PREFIXES: [&str; 4] = ["error:", "fatal:", "[api error:", "api error:"];
 
 /// The class of what a program reports about itself.
 pub(super) fn class_of(trouble: &Trouble) -> Option<Class> {
-    let text = plain(&trouble.text);
+    let text = plain(&without_colour(&trouble.text));
     let said = || {
         let has = |phrases: &&[&str]| phrases.iter().any(|phrase| text.contains(phrase));
         PHRASES.iter().find(|(_, phrases)| has(phrases)).map(|(class, _)| *class)
@@ -181,7 +201,9 @@ pub(super) fn limit_on_stderr(tail: &str) -> Option<(Class, String)> {
 
 /// Lower case, and one form of each sign that programs write in several.
 fn plain(text: &str) -> String {
-    text.replace(['\u{2019}', '\u{2018}'], "'").to_lowercase()
+    let text =
+        text.replace(['\u{2019}', '\u{2018}'], "'").replace(['\u{2219}', '\u{2022}'], "\u{b7}");
+    text.replace(['\u{a0}', '\u{202f}'], " ").to_lowercase()
 }
 
 /// Without the sequences that colour a terminal.

@@ -13,6 +13,8 @@ mod codex;
 mod copilot;
 mod custom;
 mod failure;
+#[cfg(test)]
+mod failure_corpus;
 mod fields;
 mod frames;
 mod gemini;

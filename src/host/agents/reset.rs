@@ -29,6 +29,8 @@ fn regex(pattern: &str) -> Regex {
 /// The moment in a failure's text: what a machine wrote, then a clock time, then a span of time.
 pub(super) fn until(text: &str, now: At) -> Option<At> {
     let sane = |found| sane(found, now);
+    // Some programs part a time from its half of the day by a space that is none.
+    let text = &text.replace(['\u{a0}', '\u{202f}'], " ");
     let found = field(text, now).and_then(sane);
     found.or_else(|| clock(text, now).and_then(sane)).or_else(|| delay(text, now).and_then(sane))
 }

@@ -32,6 +32,7 @@ fn at(text: &str) -> At {
 #[case::just_passed("try again at 4:55 PM", "2026-11-20T16:56:00Z")]
 #[case::tomorrow("try again at 4:09 AM", "2026-11-21T04:10:00Z")]
 #[case::said_tomorrow("try again tomorrow at 8pm", "2026-11-21T20:01:00Z")]
+#[case::narrow_space("try again at 5:59\u{202f}PM", "2026-11-20T18:00:00Z")]
 #[case::other_day("or try again at Nov 24th, 2026 3:33 AM.", "2026-11-24T03:34:00Z")]
 #[case::midnight("resets 12am", "2026-11-21T00:01:00Z")]
 #[case::noon("resets 12pm", "2026-11-21T12:01:00Z")]
