@@ -72,7 +72,7 @@ impl Moment {
 
 fn kill_again_and_again(seed: u64, loses_transaction: bool) {
     let mut dice = Dice(seed);
-    let way = Way::ALL[usize::try_from(dice.below(3)).expect("small")];
+    let way = Way::ALL[usize::try_from(dice.below(Way::ALL.len() as u64)).expect("small")];
     let project = project(way);
     for _ in 0..KILLS_OF_A_PROJECT {
         Moment::any(&mut dice).kill(&project, way.args());

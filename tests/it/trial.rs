@@ -37,15 +37,18 @@ pub(crate) enum Way {
     BesideWork,
     /// Leaves what passes uncommitted.
     Uncommitted,
+    /// Where its first implementer is limited, and a plan's critic says nothing at first.
+    HandedOver,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::BesideWork, Self::Uncommitted];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Plain, Self::BesideWork, Self::Uncommitted, Self::HandedOver];
 
     pub(crate) fn args(self) -> &'static [&'static str] {
         match self {
             Self::BesideWork => &["run", "--allow-dirty"],
-            Self::Plain | Self::Uncommitted => &["run"],
+            Self::Plain | Self::Uncommitted | Self::HandedOver => &["run"],
         }
     }
 }
@@ -73,6 +76,9 @@ pub(crate) fn project_with(way: Way, tasks: &[TaskText]) -> Project {
     if way == Way::Uncommitted {
         project.env("LOOPER_RUN_COMMIT_ON_PASS", "false");
     }
+    if way == Way::HandedOver {
+        put_a_limited_implementer_first(&project);
+    }
     if way == Way::BesideWork {
         project.write("src/mine.txt", "edited\n");
         project.write("notes.txt", "not tracked\n");
@@ -82,6 +88,20 @@ pub(crate) fn project_with(way: Way, tasks: &[TaskText]) -> Project {
         project.git(&["add", "staged.txt"]);
     }
     project
+}
+
+/// It leaves half of its work behind.
+fn put_a_limited_implementer_first(project: &Project) {
+    let limit = "echo half > src/half.txt; echo 'Error: 429 Too Many Requests' >&2; exit 1";
+    let script = format!("if [ \"$LOOPER_STAGE\" = implement ]; then {limit}; fi; exec fake-agent");
+    project.program("limited", &script);
+    let config = project.read(".looper/config.toml");
+    let list = "implement = [\"limited\", \"fake-agent\"]";
+    let agent = "[agents.limited]\ncommand = [\"limited\"]\noutput = \"text\"\n";
+    let config = config.replace("implement = \"fake-agent\"", list);
+    project.write(".looper/config.toml", format!("{agent}{config}"));
+    let silent = on("plan_critique").once().does([sleep(1)]);
+    project.script(&[vec![silent], rules()].concat());
 }
 
 /// What must not depend on how often the run was killed.
@@ -114,7 +134,7 @@ impl End {
 
     /// What has to come out, worked out once.
     pub(crate) fn undisturbed(way: Way) -> &'static Self {
-        static ENDS: [OnceLock<End>; 3] = [const { OnceLock::new() }; 3];
+        static ENDS: [OnceLock<End>; 4] = [const { OnceLock::new() }; 4];
         ENDS[way as usize].get_or_init(|| Self::without_a_kill(way))
     }
 
@@ -123,6 +143,8 @@ impl End {
         project.looper(way.args()).exits(1);
         project.check();
         let end = Self::of(&project);
+        let retried = if way == Way::HandedOver { 2 } else { 0 };
+        assert_eq!(project.log().count("stage_retried"), retried);
         let committed = if way == Way::Uncommitted { "" } else { "\n\n1\n2" };
         assert_eq!((project.marks().as_str(), end.committed.as_str()), ("xx!!", committed));
         end

@@ -77,6 +77,7 @@ fn holds(sweep: Sweep, seed: u64, choice: Choice) {
 #[case::killed_in_a_write(Fault::Torn, Damage::Nothing, Way::Uncommitted)]
 #[case::power_cut(Fault::Before, Damage::Power, Way::BesideWork)]
 #[case::transaction_lost(Fault::Before, Damage::NoTransaction, Way::Plain)]
+#[case::in_a_hand_over(Fault::Before, Damage::Power, Way::HandedOver)]
 #[case::both(Fault::Before, Damage::PowerAndNoTransaction, Way::Uncommitted)]
 fn a_run_that_is_cut_short_at_any_call_ends_as_if_undisturbed(
     #[case] fault: Fault,

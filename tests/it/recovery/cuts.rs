@@ -1,7 +1,7 @@
 //! Power cuts around retries and hand-overs.
 
 use looper::driver::Outcome;
-use looper::engine::event::EndReason;
+use looper::engine::event::{EndReason, Event};
 use looper::engine::replay::replay;
 use looper::engine::report::Class;
 use rstest::rstest;
@@ -13,6 +13,16 @@ use crate::scripted_world::{Answer, Script};
 const OK: Answer = Answer::Ok;
 const FULL: Answer = Answer::Class(Class::Overloaded);
 const LIMIT: Answer = Answer::Limited(None);
+
+/// Whether an attempt goes on that was cut short.
+fn goes_on(events: &[Event]) -> bool {
+    let from = events.iter().skip_while(|event| event.kind.name() != "interrupted");
+    let until = from.take_while(|event| event.kind.name() != "task_selected");
+    until.into_iter().any(|event| {
+        event.kind.name().ends_with("_started")
+            && !matches!(event.kind.name(), "rollback_started" | "run_started")
+    })
+}
 
 /// Wherever the power goes, with whatever of the unsynced lines on the disk: the next process
 /// settles the attempt, counts nothing and finishes the task.
@@ -46,6 +56,7 @@ fn a_power_cut_counts_nothing_and_loses_nothing(#[case] answers: Vec<Answer>) {
         assert_eq!(next.outcome, ended(EndReason::Done), "cut at {power}, {kept} kept");
         assert_eq!((next.world.history.len(), next.world.is_dirty), (1, false));
         assert_eq!(count(&next.log.events, "task_failed"), 0);
+        assert!(!goes_on(&next.log.events), "cut at {power}, {kept} kept");
         assert_eq!(replay(&next.log.events).unwrap(), next.state);
         assert!(!matches!(next.outcome, Some(Outcome::Paused(_))));
     }

@@ -83,6 +83,16 @@ fn who_made_it_never_judges_it_after_a_hand_over_either(
     assert_eq!(calls(&life.log.events), want);
 }
 
+/// What comes after the stage that is handed over counts too.
+#[test]
+fn a_plan_that_nobody_could_implement_is_not_handed_over() {
+    let mut charter = played_by(roles("a b", "c"), terms(), one());
+    charter.roles.implement = super::names("a");
+    let life = live(Script::new([LIMIT, OK, OK, OK, OK, OK]), vec![], 1000, &charter);
+    assert!(matches!(life.outcome, Some(Outcome::Paused(_))), "{:?}", life.outcome);
+    assert_eq!(calls(&life.log.events), ["plan a"]);
+}
+
 /// Nobody begins what nobody could judge.
 #[rstest]
 #[case::two_agents_and_one_is_limited(vec![OK, OK, LIMIT], "a b", "b a", apart())]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use looper::driver::Outcome;
-use looper::engine::charter::{Charter, Stage};
+use looper::engine::charter::{Charter, Roles, Stage};
 use looper::engine::event::{EndReason, Event, EventKind, RunEnded};
 use looper::engine::id::AgentName;
 use looper::engine::recovery::Recovery;
@@ -24,13 +24,17 @@ const TOGETHER: [(&str, &str); 3] = [("a", "a"), ("a b", "a b"), ("a b c", "a")]
 
 fn any_charter() -> impl Strategy<Value = Charter> {
     let sides = proptest::sample::select([&APART[..], &TOGETHER[..]].concat());
+    let others = sides.clone();
     let numbers = (0u32..3, 0u32..2, proptest::sample::select(vec![0u32, 90]));
-    (sides, numbers, any::<bool>(), any::<bool>()).prop_map(
-        |((makers, critics), (overloaded, empty, quota_percent), failover, is_apart)| {
-            let is_apart = is_apart && APART.contains(&(makers, critics));
+    (sides, others, numbers, any::<bool>(), any::<bool>()).prop_map(
+        |(plan, implement, (overloaded, empty, quota_percent), failover, is_apart)| {
+            let is_apart = is_apart && [plan, implement].iter().all(|it| APART.contains(it));
             let apart = is_apart.then(BTreeMap::new);
             let terms = Recovery { overloaded, empty, pause_s: 1, failover, quota_percent, apart };
-            played_by(roles(makers, critics), terms, two())
+            let made = roles(implement.0, implement.1);
+            let planned = roles(plan.0, plan.1);
+            let (implement, impl_critique) = (made.implement, made.impl_critique);
+            played_by(Roles { implement, impl_critique, ..planned }, terms, two())
         },
     )
 }
@@ -63,6 +67,7 @@ struct Follow {
     limited: BTreeSet<AgentName>,
     judged: u32,
     is_planned: bool,
+    is_cut_short: bool,
     maker: Option<AgentName>,
     starts: BTreeMap<Stage, u32>,
     last: Option<Class>,
@@ -80,6 +85,7 @@ impl Follow {
                 let limited = std::mem::take(&mut self.limited);
                 *self = Self { limited, ..Self::default() };
             }
+            EventKind::Interrupted(_) => self.is_cut_short = true,
             EventKind::PlanStarted(data) => {
                 if self.is_planned {
                     return Err("what was planned is planned again".to_owned());
@@ -133,6 +139,9 @@ impl Follow {
         let is_critic = matches!(stage, Stage::PlanCritique | Stage::ImplCritique);
         if is_critic && terms.apart.is_some() && self.maker.as_ref() == Some(agent) {
             return Err(format!("{agent} judges its own work"));
+        }
+        if self.is_cut_short {
+            return Err("an attempt goes on that was cut short".to_owned());
         }
         if self.limited.contains(agent) {
             return Err(format!("{agent} is called though it is limited"));
