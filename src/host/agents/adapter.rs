@@ -135,7 +135,8 @@ impl Format {
     pub fn prepare(self, environment: &mut BTreeMap<OsString, OsString>) {
         environment.insert("TZ".into(), "UTC".into());
         let variables: &[(&str, &str)] = match self {
-            Self::Codex | Self::Qwen | Self::Text => &[],
+            Self::Codex | Self::Text => &[],
+            Self::Qwen => &qwen::ENVIRONMENT,
             Self::Claude => {
                 // A claude that was called by another one refuses to start.
                 environment.remove(std::ffi::OsStr::new("CLAUDECODE"));
@@ -264,9 +265,13 @@ mod tests {
         assert_eq!(get("OPENCODE_CONFIG_CONTENT"), Some("{}"), "the user's own settings win");
         assert_eq!(get("OPENCODE_DISABLE_AUTOUPDATE"), Some("1"));
         Format::Pi.prepare(&mut environment);
+        Format::Qwen.prepare(&mut environment);
         Format::Copilot.prepare(&mut environment);
         let get = |name: &str| environment.get(std::ffi::OsStr::new(name)).and_then(|v| v.to_str());
         assert_eq!((get("PI_TELEMETRY"), get("COPILOT_AUTO_UPDATE")), (Some("0"), Some("false")));
+        assert_eq!(get("QWEN_CODE_NO_RELAUNCH"), Some("true"));
+        let plugins = get("OPENCODE_DISABLE_DEFAULT_PLUGINS");
+        assert_eq!(plugins, None, "they are how people are logged in with a plan");
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::engine::charter::Risk;
 use crate::engine::report::{Class, Usage};
 
 /// Without them gemini starts itself a second time and then does not hear signals, and refuses to
-/// work in a folder nobody has confirmed.
+/// work in a folder nobody has confirmed. A key in `GEMINI_API_KEY` is enough to be logged in, but
+/// beside `GOOGLE_GEMINI_BASE_URL` gemini ends with 41 unless its settings say
+/// `security.auth.selectedType`; there is no variable for that.
 pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
     ("GEMINI_CLI_NO_RELAUNCH", "true"),
     ("GEMINI_CLI_TRUST_WORKSPACE", "true"),

@@ -12,7 +12,8 @@ use crate::engine::at::At;
 use crate::engine::charter::Risk;
 use crate::engine::report::{Class, Usage, Usd};
 
-/// Switches off what opencode fetches on its own.
+/// Switches off what opencode fetches on its own. Its default plugins stay: they hold the logins of
+/// those who work with a plan instead of a key.
 pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
     ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
