@@ -73,6 +73,8 @@ fn measured(what: &str, output: &str, agent: &str, verify: &str) -> Project {
 #[case::qwen("qwen", &frame(r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"words"}]}}"#))]
 #[case::gemini("gemini", &frame(r#"{"type":"message","role":"assistant","content":"words"}"#))]
 #[case::opencode("opencode", &frame(r#"{"type":"text","part":{"text":"words"}}"#))]
+#[case::pi("pi", &frame(r#"{"type":"tool_execution_start","toolCallId":"a","toolName":"bash","args":"words"}"#))]
+#[case::copilot("copilot", &frame(r#"{"type":"assistant.message","data":{"content":"words"}}"#))]
 #[case::frames_without_an_end("codex", "tr '\\0' '[' < /dev/zero")]
 #[case::frames_of_many_values("codex", &format!("set -- item.completed; {MANY_VALUES}"))]
 #[case::unknown_frames_of_many_values("claude", &format!("set -- new; {MANY_VALUES}"))]

@@ -81,7 +81,10 @@ pub struct ReadError {
 /// # Errors
 /// One of the two files cannot be read.
 pub fn read(format: Format, evidence: &Evidence<'_>) -> Result<Answer, ReadError> {
-    let reading = frames(format, evidence).map_err(failed(evidence.stdout))?;
+    let mut reading = frames(format, evidence).map_err(failed(evidence.stdout))?;
+    for window in &mut reading.quota {
+        window.resets_at = window.resets_at.and_then(|moment| sane(moment, evidence.now));
+    }
     if let Some(class) = forced(evidence.ended.cause) {
         return Ok(match &reading.trouble {
             // It was told to wait, and waited until its time was up.

@@ -195,6 +195,10 @@ fn each_use_of_a_tool_counts_once(
 #[case::absurd(r#""status":"allowed","rateLimitType":"w","utilization":1e300"#, Some(("w", 1000, None)))]
 #[case::negative(r#""status":"allowed","rateLimitType":"w","utilization":-1"#, Some(("w", 0, None)))]
 #[case::rejected(r#""status":"rejected","rateLimitType":"w""#, Some(("w", 100, None)))]
+#[case::some_day(
+    r#""status":"rejected","rateLimitType":"w","resetsAt":9000000000000000000"#,
+    Some(("w", 100, None))
+)]
 #[case::nothing_said(r#""status":"allowed","rateLimitType":"w""#, None)]
 #[case::of_nothing(r#""status":"allowed","utilization":0.5"#, None)]
 #[case::in_words(r#""status":"allowed","rateLimitType":"w","utilization":"0.5""#, None)]
