@@ -100,6 +100,7 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "high demand",
             "overloaded",
             "stream disconnected before completion",
+            "stream ended without a finish reason",
             "connection failed",
             "connection reset",
             "connection error",
@@ -248,6 +249,7 @@ mod tests {
     )]
     #[case::gemini_day("[API Error: You have exhausted your daily quota", Some(Class::RateLimited))]
     #[case::gemini_free("You exceeded your current quota, please check", Some(Class::RateLimited))]
+    #[case::gemini_cut("Model stream ended without a finish reason.", Some(Class::Overloaded))]
     #[case::openai_free("exceeded your current quota insufficient_quota", Some(Class::NoCredit))]
     #[case::anything_else("I failed", None)]
     fn a_report_has_a_class(#[case] text: &str, #[case] want: Option<Class>) {
