@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alive;
+mod contained;
 mod faults;
 mod limits;
 mod night;

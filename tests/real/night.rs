@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ impl Night {
         let dir = had(wanted(), program)?;
         // A test that failed has said so, and left nothing that matters here.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut project = Project::new();
+        // Codex makes no helpers for itself where temporary files are.
+        let mut project = Project::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
         let server = Server::start(project.root());
         program.furnish(&mut project, &dir, &server);
         project.backlog(tasks);

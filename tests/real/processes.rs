@@ -106,8 +106,9 @@ fn leaves_nothing(night: &Night, program: Program, end: End) {
     ));
     let word = rare_number();
     let command = match end {
-        End::ByItself => format!("setsid sleep {word} > /dev/null 2>&1 &"),
-        _ => format!("sleep {word}"),
+        End::ByItself => format!("setsid sleep {word} > /dev/null 2>&1 & env sleep 1"),
+        // Qwen refuses to do nothing but sleep.
+        _ => format!("env sleep {word}"),
     };
     night.server.rule(on(Stage::Implement).runs(&command));
     let mut running = night.start(&["-i", "1"]);
@@ -143,7 +144,11 @@ fn rare_number() -> String {
 
 /// Limits that let the program come to its command, and end it soon after where they are to.
 fn limits(program: Program, end: End) -> (u64, u64) {
-    let soon = if program == Codex { 12 } else { 30 };
+    let soon = match program {
+        Codex => 12,
+        Gemini | Qwen => 30,
+        Opencode => 60,
+    };
     match end {
         End::Deadline => (0, soon),
         End::Idle => (soon, 600),

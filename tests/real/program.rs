@@ -52,6 +52,18 @@ impl Program {
         })
     }
 
+    /// Its places are there, as after its first use: a sandbox makes none.
+    pub(crate) fn was_used_before(self, project: &Project) {
+        let places: &[&str] = match self {
+            Self::Codex | Self::Gemini | Self::Qwen => &[],
+            Self::Opencode => &[".local/share", ".local/state", ".cache", ".config"],
+        };
+        for place in places {
+            let path = project.place().join("home").join(place).join("opencode");
+            fs::create_dir_all(path).expect("it is ours");
+        }
+    }
+
     /// From here on it is started as npm does it, with a process between, whatever its preset says.
     pub(crate) fn through_launcher(self, project: &Project, dir: &Path) {
         let file = match self {

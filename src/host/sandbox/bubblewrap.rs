@@ -14,8 +14,10 @@ use crate::engine::charter::Network;
 pub(super) const TEMPORARY: &str = "/tmp";
 
 /// What root keeps: enough to work on files of any owner. With what is missing, mounts could be
-/// undone, devices opened and files reached past their mounts.
-const CAPABILITIES: [&str; 9] = [
+/// undone, devices opened and files reached past their mounts. An agent that brings a sandbox of its
+/// own cannot make the user of its namespace root without `CAP_SETFCAP`; whoever may make a program
+/// that runs as its owner can give it capabilities as well.
+const CAPABILITIES: [&str; 10] = [
     "CAP_AUDIT_WRITE",
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -23,6 +25,7 @@ const CAPABILITIES: [&str; 9] = [
     "CAP_FSETID",
     "CAP_KILL",
     "CAP_NET_BIND_SERVICE",
+    "CAP_SETFCAP",
     "CAP_SETGID",
     "CAP_SETUID",
 ];

@@ -92,6 +92,13 @@ impl Project {
         project
     }
 
+    /// The same in another directory than the one for temporary files.
+    pub(crate) fn new_in(dir: &Path) -> Self {
+        let project = Self::bare_in(dir);
+        project.furnish();
+        project
+    }
+
     /// Makes the first commit, and puts the scripted agent into every role.
     pub(crate) fn furnish(&self) {
         self.git(&["init", "-q"]);
