@@ -12,8 +12,15 @@ use crate::engine::report::Class;
 use crate::host::process::Cause;
 
 /// Formats that consist of frames.
-const FRAMED: [Format; 5] =
-    [Format::Codex, Format::Claude, Format::Gemini, Format::Opencode, Format::Qwen];
+const FRAMED: [Format; 7] = [
+    Format::Codex,
+    Format::Claude,
+    Format::Gemini,
+    Format::Opencode,
+    Format::Qwen,
+    Format::Pi,
+    Format::Copilot,
+];
 
 fn lines(name: &str) -> Vec<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/failures").join(name);
@@ -52,6 +59,14 @@ fn failed(format: Format, text: &str) -> Answer {
             json!({"type": "result", "subtype": "success", "is_error": false, "result": api_error}),
             0,
         ),
+        Format::Pi => (
+            json!({"type": "message_end", "message": {"role": "assistant", "content": [],
+                "stopReason": "error", "errorMessage": text}}),
+            0,
+        ),
+        Format::Copilot => {
+            (json!({"type": "session.error", "data": {"errorType": "query", "message": text}}), 1)
+        }
         Format::Text => return answer(format, "", &format!("working\n{text}\n"), 1),
     };
     let unwritten = json!({"type": "assistant", "message": {"content": [], "usage": {}}});
@@ -68,6 +83,9 @@ fn says(format: Format, text: &str) -> Value {
             "content": [{"type": "text", "text": text}], "usage": {"output_tokens": 9}}}),
         Format::Gemini => json!({"type": "message", "role": "assistant", "content": text}),
         Format::Opencode => json!({"type": "text", "part": {"type": "text", "text": text}}),
+        Format::Pi => json!({"type": "message_end", "message": {"role": "assistant",
+            "content": [{"type": "text", "text": text}], "stopReason": "stop"}}),
+        Format::Copilot => json!({"type": "assistant.message", "data": {"content": text}}),
         Format::Text => Value::Null,
     }
 }
@@ -82,6 +100,11 @@ fn tool(format: Format, text: &str) -> Value {
             "output": text, "error": {"message": text}}),
         Format::Opencode => json!({"type": "tool_use", "part": {"tool": "bash", "callID": "t",
             "state": {"status": "error", "input": {}, "output": text, "error": text}}}),
+        Format::Pi => json!({"type": "message_end", "message": {"role": "toolResult",
+            "toolCallId": "t", "toolName": "bash", "isError": true,
+            "content": [{"type": "text", "text": text}]}}),
+        Format::Copilot => json!({"type": "tool.execution_complete", "data": {"toolCallId": "t",
+            "success": false, "error": {"message": text}, "result": {"content": text}}}),
         Format::Text => Value::Null,
     }
 }
@@ -95,6 +118,8 @@ fn end(format: Format, text: &str) -> Vec<Value> {
         }
         Format::Gemini => json!({"type": "result", "status": "success", "stats": {}}),
         Format::Opencode => json!({"type": "step_finish", "part": {"reason": "stop"}}),
+        Format::Pi => json!({"type": "agent_end", "messages": []}),
+        Format::Copilot => json!({"type": "result", "sessionId": "s", "exitCode": 0}),
         Format::Text => Value::Null,
     };
     vec![says(format, text), last]

@@ -8,6 +8,10 @@
 
 mod adapter;
 mod answer;
+#[cfg(test)]
+mod bent;
+#[cfg(test)]
+mod bookkeeping;
 mod claude;
 mod codex;
 mod copilot;
@@ -32,10 +36,8 @@ mod rollout;
 mod tools;
 #[cfg(test)]
 mod transcripts;
-#[cfg(test)]
-mod transcripts_more;
 
 pub use adapter::{Format, Preset, UnknownFormat, preset, writable};
 pub use answer::{Answer, Evidence, ReadError, count_frames, read};
 pub use custom::{PlaceError, Placed, place};
-pub use rollout::sessions_home;
+pub use rollout::{Turn, sessions_home};

@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use rstest::rstest;
 use serde::Deserialize;
 
-use super::{Answer, Evidence, Format, read};
+use super::{Answer, Evidence, Format, Turn, read};
 use crate::engine::at::At;
 use crate::engine::report::QuotaWindow;
 use crate::host::process::{Cause, Ended};
@@ -59,7 +59,10 @@ impl Recording {
                 let day = folder.path().join(self.ended.strftime("sessions/%Y/%m/%d").to_string());
                 fs::create_dir_all(&day).unwrap();
                 fs::write(day.join(format!("rollout-2026-{thread}.jsonl")), rollout).unwrap();
-                answer.refined(folder.path(), now)
+                match Turn::of_session(folder.path(), &answer, now) {
+                    Some(turn) => answer.refined(&turn, now),
+                    None => answer,
+                }
             }
             _ => answer,
         }

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::Format;
@@ -60,14 +61,10 @@ pub fn sessions_home(
 }
 
 impl Answer {
-    /// With what codex wrote about this session below its home. What cannot be found or read there
-    /// changes nothing.
+    /// With what its program wrote about this session. A file that cannot be found or read changes
+    /// nothing.
     #[must_use]
-    pub fn refined(mut self, home: &Path, now: At) -> Self {
-        let thread = self.session.as_deref().filter(|thread| is_thread(thread));
-        let Some(turn) = thread.and_then(|thread| Turn::read(home, thread, now)) else {
-            return self;
-        };
+    pub fn refined(mut self, turn: &Turn, now: At) -> Self {
         match self.class {
             Class::RateLimited => {
                 let exact = turn.lifts().filter(|exact| is_near(*exact, self.until, now));
@@ -77,7 +74,7 @@ impl Answer {
             _ => {}
         }
         if !turn.quota.is_empty() {
-            self.quota = turn.quota;
+            self.quota.clone_from(&turn.quota);
         }
         self
     }
@@ -95,15 +92,21 @@ fn is_near(exact: At, told: Option<At>, now: At) -> bool {
     is_sane && told.is_none_or(|told| apart(told).abs() <= DAY_MS)
 }
 
-/// What was written about the last turn of a session.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Turn {
+/// What a program wrote about the last turn of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// How much of its provider's allowances is used.
     quota: Vec<QuotaWindow>,
+    /// Whether it names the context as what it ran out of.
     ran_out_of_context: bool,
 }
 
 impl Turn {
-    fn read(home: &Path, thread: &str, now: At) -> Option<Self> {
+    /// What is written below `home` about the session that an answer names. `None`: nothing that
+    /// could be found and read.
+    pub fn of_session(home: &Path, answer: &Answer, now: At) -> Option<Self> {
+        let thread = answer.session.as_deref().filter(|thread| is_thread(thread))?;
         let mut file = find(home, thread, now)?;
         Some(Self::of(&tail(&mut file).ok()?))
     }

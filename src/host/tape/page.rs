@@ -11,6 +11,7 @@ use crate::engine::at::At;
 use crate::engine::charter::{SandboxLevel, Stage};
 use crate::engine::id::{AgentName, CommitId, Digest, RepoPath, TaskId, TreeId};
 use crate::engine::report::Class;
+use crate::host::agents::Turn;
 use crate::host::config::{AgentConfig, Agents};
 use crate::host::files;
 use crate::host::process::{Cause, Ended, Exit};
@@ -126,6 +127,9 @@ pub enum End {
         swept: u32,
         /// Processes it left behind that could not be ended.
         survivors: u32,
+        /// What its program wrote about it in a file of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<Turn>,
     },
 }
 
@@ -231,7 +235,7 @@ impl From<EndCause> for Cause {
 }
 
 impl End {
-    pub(super) fn of(ended: &Ended, stdout: Stream, stderr: Stream) -> Self {
+    pub(super) fn of(ended: &Ended, turn: Option<&Turn>, [stdout, stderr]: [Stream; 2]) -> Self {
         let (exit_code, signal) = match ended.exit {
             Exit::Code(code) => (Some(code), None),
             Exit::Signal(signal) => (None, Some(signal)),
@@ -245,13 +249,31 @@ impl End {
             stderr,
             swept: ended.swept,
             survivors: ended.survivors,
+            turn: turn.cloned(),
+        }
+    }
+
+    /// What the program wrote about it in a file of its own.
+    pub fn turn(&self) -> Option<&Turn> {
+        match self {
+            Self::Ended { turn, .. } => turn.as_ref(),
+            Self::NotStarted { .. } => None,
         }
     }
 
     /// The end as it was then; nothing where no process was started.
     pub fn ended(&self) -> Option<Ended> {
-        let Self::Ended { exit_code, signal, cause, duration_ms, stdout, stderr, swept, survivors } =
-            self
+        let Self::Ended {
+            exit_code,
+            signal,
+            cause,
+            duration_ms,
+            stdout,
+            stderr,
+            swept,
+            survivors,
+            ..
+        } = self
         else {
             return None;
         };

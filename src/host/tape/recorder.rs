@@ -13,6 +13,7 @@ use crate::engine::at::At;
 use crate::engine::charter::{AgentTerms, SandboxLevel, Stage};
 use crate::engine::id::{AgentName, Digest, RepoPath, TaskId, TreeId};
 use crate::engine::report::Class;
+use crate::host::agents::Turn;
 use crate::host::files;
 use crate::host::git::Became;
 use crate::host::process::Ended;
@@ -215,7 +216,8 @@ impl Take {
         self.finish(about, at, End::NotStarted { class })
     }
 
-    /// A call whose process has ended, with the files that hold what it printed.
+    /// A call whose process has ended, with what its program wrote about it elsewhere, and the files
+    /// that hold what it printed.
     ///
     /// # Errors
     /// The system refuses.
@@ -224,6 +226,7 @@ impl Take {
         about: About<'_>,
         at: At,
         ended: &Ended,
+        turn: Option<&Turn>,
         streams: [&Path; 2],
     ) -> Result<(), TapeError> {
         let keep = |name: &str, from: &Path, printed: u64| {
@@ -234,7 +237,7 @@ impl Take {
         let [stdout, stderr] = streams;
         let stdout = keep("stdout", stdout, ended.stdout_bytes)?;
         let stderr = keep("stderr", stderr, ended.stderr_bytes)?;
-        self.finish(about, at, End::of(ended, stdout, stderr))
+        self.finish(about, at, End::of(ended, turn, [stdout, stderr]))
     }
 
     /// The name comes last: whatever dies before that leaves a folder that says it is unfinished.

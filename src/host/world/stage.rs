@@ -22,7 +22,7 @@ use crate::engine::price::priced;
 use crate::engine::report::{Activity, Class, QuotaWindow, Usage};
 use crate::engine::secret::{Redactor, redact};
 use crate::engine::verdict::{Verdict, verdict};
-use crate::host::agents::{self, Answer, Evidence, Format, PlaceError, sessions_home};
+use crate::host::agents::{self, Answer, Evidence, Format, PlaceError, Turn, sessions_home};
 use crate::host::clock;
 use crate::host::process::{Capture, Cause, Command, Ended, Limits, ProcessError};
 
@@ -136,8 +136,14 @@ impl HostWorld {
             None => ended?,
         };
         let now = played.as_ref().map_or_else(clock::now, |recording| recording.call.at);
+        let answer = answer(&terms, scratch, &ended, now)?;
+        let turn = match &played {
+            Some(recording) => recording.call.end.turn().cloned(),
+            None => Option::zip(home, answer.as_ref())
+                .and_then(|(home, answer)| Turn::of_session(&home, answer, now)),
+        };
         let went = match &ended {
-            Ok(ended) => Some(Went::Ended(ended, scratch)),
+            Ok(ended) => Some(Went::Ended(ended, scratch, turn.as_ref())),
             Err(error) => never_started(error).map(Went::NotStarted),
         };
         if let Some(went) = went {
@@ -145,22 +151,22 @@ impl HostWorld {
         }
         let unstarted = missing(prompt_id, &terms, level);
         let called = Called { state_changes, rescued, ..unstarted };
-        match ended {
-            Ok(ended) if ended.cause == Cause::Cancelled => {
-                self.keep_cut_short(scratch);
-                Ok(Reply::Interrupted)
-            }
-            Ok(ended) => {
-                let mut answer = answer(&terms, scratch, ended, now)?;
-                if let Some(home) = home.filter(|_| played.is_none()) {
-                    answer = answer.refined(&home, now);
-                }
+        match (ended, answer) {
+            (Ok(ended), Some(answer)) => {
+                let mut answer = match &turn {
+                    Some(turn) => answer.refined(turn, now),
+                    None => answer,
+                };
                 let (prices, model) = (ask.charter.prices.as_ref(), answer.model.as_deref());
                 answer.usage = priced(answer.usage, prices, model, &terms.model);
                 tell_debug_log(call, stage, &ended, &answer);
                 self.answered(called, scratch, ended, answer).map(Reply::Got)
             }
-            Err(error) => {
+            (Ok(_), None) => {
+                self.keep_cut_short(scratch);
+                Ok(Reply::Interrupted)
+            }
+            (Err(error), _) => {
                 let class = never_started(&error).ok_or(error)?;
                 Ok(Reply::Got(Called { class, ..called }))
             }
@@ -294,11 +300,20 @@ fn tell_debug_log(call: &StageStarted, stage: Stage, ended: &Ended, answer: &Ans
     }
 }
 
-fn answer(terms: &AgentTerms, scratch: &Path, ended: Ended, now: At) -> Result<Answer, WorldError> {
+/// What a process that ended by itself, or had to, has to say.
+fn answer(
+    terms: &AgentTerms,
+    scratch: &Path,
+    ended: &Result<Ended, ProcessError>,
+    now: At,
+) -> Result<Option<Answer>, WorldError> {
+    let Some(&ended) = ended.as_ref().ok().filter(|ended| ended.cause != Cause::Cancelled) else {
+        return Ok(None);
+    };
     let format = terms.output.parse().unwrap_or(Format::Text);
     let (stdout, stderr) = (scratch.join("stdout"), scratch.join("stderr"));
     let evidence = Evidence { stdout: &stdout, stderr: &stderr, ended, now };
-    Ok(agents::read(format, &evidence)?)
+    Ok(Some(agents::read(format, &evidence)?))
 }
 
 /// What it says about an agent that it could not be started; `None`: nothing, the machine failed.

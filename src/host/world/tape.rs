@@ -15,6 +15,7 @@ use crate::engine::charter::{AgentTerms, Stage};
 use crate::engine::event::StageStarted;
 use crate::engine::id::{Digest, ObjectId};
 use crate::engine::report::Class;
+use crate::host::agents::Turn;
 use crate::host::files;
 use crate::host::git::{Sighting, Snapshot};
 use crate::host::process::{Cause, Command, Ended, Limits, ProcessError, Stdin};
@@ -59,8 +60,8 @@ pub(super) struct Taping {
 /// How a recorded call went.
 pub(super) enum Went<'a> {
     NotStarted(Class),
-    /// With the directory that holds its streams.
-    Ended(&'a Ended, &'a Path),
+    /// With the directory that holds its streams, and what its program wrote elsewhere.
+    Ended(&'a Ended, &'a Path, Option<&'a Turn>),
 }
 
 /// What a call was.
@@ -169,9 +170,9 @@ impl HostWorld {
         };
         match went {
             Went::NotStarted(class) => take.not_started(about, at, *class)?,
-            Went::Ended(ended, scratch) => {
+            Went::Ended(ended, scratch, turn) => {
                 let streams = [&*scratch.join("stdout"), &*scratch.join("stderr")];
-                take.ended(about, at, ended, streams)?;
+                take.ended(about, at, ended, *turn, streams)?;
             }
         }
         Ok(())

@@ -42,6 +42,13 @@ fn home(day: &str, lines: &str) -> tempfile::TempDir {
     home
 }
 
+fn with_session(answer: Answer, home: &tempfile::TempDir) -> Answer {
+    match Turn::of_session(home.path(), &answer, now()) {
+        Some(turn) => answer.refined(&turn, now()),
+        None => answer,
+    }
+}
+
 #[rstest]
 #[case::exact(Some(3540), 3599, Some(3599))]
 #[case::the_only_one(None, 3599, Some(3599))]
@@ -56,7 +63,7 @@ fn a_limit_lifts_when_the_session_says_so(
 ) {
     let home = home("2026/11/20", &count(100.0, exact));
     let told = answer(Class::RateLimited, told.map(in_seconds));
-    let refined = told.refined(home.path(), now());
+    let refined = with_session(told, &home);
     assert_eq!((refined.class, refined.until), (Class::RateLimited, want.map(in_seconds)));
 }
 
@@ -70,7 +77,7 @@ fn a_session_makes_no_limit(
         r#"{{"type":"event_msg","payload":{{"type":"task_complete","error":{{"message":"You've hit your usage limit.","codex_error_info":"{info}"}}}}}}"#
     );
     let home = home("2026/11/20", &format!("{}\n{error}\n", count(100.0, 60)));
-    let refined = answer(class, None).refined(home.path(), now());
+    let refined = with_session(answer(class, None), &home);
     assert_eq!((refined.class, refined.until), (class, None));
     assert_eq!(refined.quota[0].used_percent, 100);
 }
@@ -82,7 +89,7 @@ fn a_session_makes_no_limit(
 fn a_crash_for_want_of_room_is_named(#[case] class: Class, #[case] want: Class) {
     let error = r#"{"type":"event_msg","payload":{"type":"task_complete","error":{"codex_error_info":"context_window_exceeded"}}}"#;
     let home = home("2026/11/20", error);
-    assert_eq!(answer(class, None).refined(home.path(), now()).class, want);
+    assert_eq!(with_session(answer(class, None), &home).class, want);
 }
 
 #[rstest]
@@ -92,7 +99,7 @@ fn a_crash_for_want_of_room_is_named(#[case] class: Class, #[case] want: Class) 
 #[case::of_last_month("2026/10/20", false)]
 fn a_session_is_found_by_its_day(#[case] day: &str, #[case] is_found: bool) {
     let home = home(day, &count(40.5, 60));
-    let quota = answer(Class::Ok, None).refined(home.path(), now()).quota;
+    let quota = with_session(answer(Class::Ok, None), &home).quota;
     let want =
         QuotaWindow { window: "primary".into(), used_percent: 41, resets_at: Some(in_seconds(60)) };
     assert_eq!(quota, if is_found { vec![want] } else { vec![] });
@@ -106,7 +113,7 @@ fn a_session_is_found_by_its_day(#[case] day: &str, #[case] is_found: bool) {
 fn a_session_without_a_sound_name_is_not_looked_for(#[case] session: Option<&str>) {
     let home = home("2026/11/20", &count(100.0, 60));
     let told = answer(Class::RateLimited, None);
-    let refined = Answer { session: session.map(Into::into), ..told }.refined(home.path(), now());
+    let refined = with_session(Answer { session: session.map(Into::into), ..told }, &home);
     assert_eq!((refined.until, refined.quota), (None, vec![]));
 }
 
@@ -127,7 +134,7 @@ fn nothing_is_read_but_a_regular_file_below_the_home() {
     let name = pipe.path().join("sessions/2026/11/20").join(&file);
     mknodat(CWD, &name, FileType::Fifo, Mode::RWXU, 0).unwrap();
     for home in [linked, linked_file, pipe] {
-        let refined = answer(Class::RateLimited, None).refined(home.path(), now());
+        let refined = with_session(answer(Class::RateLimited, None), &home);
         assert_eq!((refined.until, refined.quota), (None, vec![]));
     }
 }
@@ -138,10 +145,10 @@ fn only_the_last_turn_counts_and_only_the_end_is_read() {
     let filler = "x".repeat(TAIL_BYTES as usize);
     let early = format!("{}\n{filler}\n{}\n", count(100.0, 60), count(7.0, 60));
     let early = home("2026/11/20", &early);
-    let refined = answer(Class::RateLimited, None).refined(early.path(), now());
+    let refined = with_session(answer(Class::RateLimited, None), &early);
     assert_eq!((refined.until, refined.quota.len()), (None, 1));
     let stale = home("2026/11/20", &format!("{}\n{started}\n", count(100.0, 60)));
-    let refined = answer(Class::RateLimited, None).refined(stale.path(), now());
+    let refined = with_session(answer(Class::RateLimited, None), &stale);
     assert_eq!((refined.until, refined.quota), (None, vec![]));
 }
 
