@@ -8,7 +8,7 @@ use super::adapter::Format;
 use super::claude::{Claude, Failures};
 use super::codex::Codex;
 use super::copilot::Copilot;
-use super::failure::{class_of, limit_on_stderr};
+use super::failure::{class_of, limit_on_stderr, waits_on_stderr};
 use super::frames::{Dialect, Reading, Trouble};
 use super::gemini::{self, Gemini};
 use super::message::{MESSAGE_BYTES_MAX, Message};
@@ -86,6 +86,11 @@ pub fn read(format: Format, evidence: &Evidence<'_>) -> Result<Answer, ReadError
         window.resets_at = window.resets_at.and_then(|moment| sane(moment, evidence.now));
     }
     if let Some(class) = forced(evidence.ended.cause) {
+        // What these two say on standard error is never a tool's.
+        if matches!(format, Format::Gemini | Format::Qwen) && reading.trouble.is_none() {
+            let tail = tail(evidence.stderr).map_err(failed(evidence.stderr))?;
+            reading.trouble = waits_on_stderr(&tail);
+        }
         return Ok(match &reading.trouble {
             // It was told to wait, and waited until its time was up.
             Some(trouble) if class != Class::Crashed && class_of(trouble).is_some() => {

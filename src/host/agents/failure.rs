@@ -78,6 +78,7 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "last status: 429",
             "too many requests",
             "api error: 429",
+            "failed with status 429",
             "request rejected (429)",
             "rate limit exceeded",
             "rate limit reached",
@@ -118,6 +119,7 @@ const PHRASES: [(Class, &[&str]); 5] = [
             "last status: 5",
             "unexpected status 5",
             "api error: 5",
+            "failed with status 5",
             "http 500",
             "http 502",
             "http 503",
@@ -200,6 +202,21 @@ pub(super) fn limit_on_stderr(tail: &str) -> Option<(Class, String)> {
     })
 }
 
+/// What a program that tries again without end says on standard error about the reason, if that is
+/// the last thing it said there. Only for programs that keep what their tools print to themselves.
+pub(super) fn waits_on_stderr(tail: &str) -> Option<Trouble> {
+    let line = tail.lines().rev().map(without_colour).find(|line| {
+        // A stack follows what gemini says.
+        !line.trim().is_empty() && !line.starts_with("    at ")
+    })?;
+    let (before, reason) = match line.split_once("): ") {
+        Some((before, reason)) if before.starts_with("Retrying in ") => (before, reason),
+        _ => (line.strip_prefix("Attempt ")?.split_once(" failed")?.0, &*line),
+    };
+    let trouble = Trouble::new(reason);
+    (before.len() < 40 && class_of(&trouble).is_some()).then_some(trouble)
+}
+
 /// Lower case, and one form of each sign that programs write in several.
 fn plain(text: &str) -> String {
     let text =
@@ -264,6 +281,24 @@ mod tests {
     fn a_status_counts_where_words_do_not(#[case] status: u64, #[case] want: Option<Class>) {
         let trouble = Trouble { status: Some(status), ..Trouble::new("x") };
         assert_eq!(class_of(&trouble), want);
+    }
+
+    #[rstest]
+    #[case::qwen(
+        "Falling back.\nRetrying in 60s (attempt 1/10): [API Error: 429 Rate limit reached]\n",
+        Some(Class::RateLimited)
+    )]
+    #[case::gemini(
+        "Attempt 5 failed. Retrying with backoff... Error: fetch failed\n    at x (y.js:1:1)\n",
+        Some(Class::Overloaded)
+    )]
+    #[case::gemini_limit("Attempt 1 failed with status 429. Retrying...", Some(Class::RateLimited))]
+    #[case::went_on("Retrying in 60s (attempt 1/10): [API Error: 429 x]\nworking\n", None)]
+    #[case::no_reason("Retrying in 60s (attempt 1/10): why not", None)]
+    #[case::somebody_else("make: Retrying in 60s (attempt 1/10): 429 too many requests", None)]
+    #[case::nothing("\n", None)]
+    fn who_tries_again_without_end_says_why(#[case] tail: &str, #[case] want: Option<Class>) {
+        assert_eq!(waits_on_stderr(tail).as_ref().and_then(class_of), want);
     }
 
     #[rstest]
