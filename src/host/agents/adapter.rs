@@ -208,8 +208,9 @@ mod tests {
     )]
     #[case(
         "opencode",
-        "opencode run --format json --title looper --auto -m m1 --variant high",
-        "opencode run --format json --title looper"
+        "opencode run --format json --title looper --print-logs --log-level ERROR \
+         --auto -m m1 --variant high",
+        "opencode run --format json --title looper --print-logs --log-level ERROR"
     )]
     #[case(
         "qwen",

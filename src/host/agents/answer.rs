@@ -86,8 +86,9 @@ pub fn read(format: Format, evidence: &Evidence<'_>) -> Result<Answer, ReadError
         window.resets_at = window.resets_at.and_then(|moment| sane(moment, evidence.now));
     }
     if let Some(class) = forced(evidence.ended.cause) {
-        // What these two say on standard error is never a tool's.
-        if matches!(format, Format::Gemini | Format::Qwen) && reading.trouble.is_none() {
+        // What these say on standard error is never a tool's.
+        let is_own = matches!(format, Format::Gemini | Format::Opencode | Format::Qwen);
+        if is_own && reading.trouble.is_none() {
             let tail = tail(evidence.stderr).map_err(failed(evidence.stderr))?;
             reading.trouble = waits_on_stderr(&tail);
         }

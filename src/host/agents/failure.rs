@@ -209,6 +209,12 @@ pub(super) fn waits_on_stderr(tail: &str) -> Option<Trouble> {
         // A stack follows what gemini says.
         !line.trim().is_empty() && !line.starts_with("    at ")
     })?;
+    if let Some((before, reason)) = line.split_once(" error.error=") {
+        let is_log = before.starts_with("timestamp=")
+            && before.contains(" level=ERROR ")
+            && before.contains(" message=\"stream error\" ");
+        return Some(Trouble::new(reason)).filter(|trouble| is_log && class_of(trouble).is_some());
+    }
     let (before, reason) = match line.split_once("): ") {
         Some((before, reason)) if before.starts_with("Retrying in ") => (before, reason),
         _ => (line.strip_prefix("Attempt ")?.split_once(" failed")?.0, &*line),
@@ -293,6 +299,16 @@ mod tests {
         Some(Class::Overloaded)
     )]
     #[case::gemini_limit("Attempt 1 failed with status 429. Retrying...", Some(Class::RateLimited))]
+    #[case::opencode(
+        "timestamp=2026-11-21T05:00:22.363Z level=ERROR run=8 message=\"stream error\" \
+         small=false error.error=\"AI_APICallError: Rate limit reached for m. Try again in 60m.\"",
+        Some(Class::RateLimited)
+    )]
+    #[case::opencode_of_a_tool(
+        "timestamp=2026-11-21T05:00:22.363Z level=ERROR run=8 message=failed \
+         error.error=\"rate limit exceeded\"",
+        None
+    )]
     #[case::went_on("Retrying in 60s (attempt 1/10): [API Error: 429 x]\nworking\n", None)]
     #[case::no_reason("Retrying in 60s (attempt 1/10): why not", None)]
     #[case::somebody_else("make: Retrying in 60s (attempt 1/10): 429 too many requests", None)]

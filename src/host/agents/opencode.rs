@@ -35,6 +35,8 @@ pub(super) const WRITABLE: &[&str] = &[
 /// A title saves the model call that would find one.
 pub(super) fn command(call: &Call<'_>) -> Vec<String> {
     let mut command = words(["opencode", "run", "--format", "json", "--title", "looper"]);
+    // While it waits for a limit to end it says so in its log, and nowhere else.
+    command.extend(words(["--print-logs", "--log-level", "ERROR"]));
     command.extend(match call.risk {
         Risk::Unattended => words(["--auto"]),
         Risk::Safe => Vec::new(),
