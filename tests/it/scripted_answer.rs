@@ -19,12 +19,14 @@ pub(crate) enum Answer {
     /// Verify commands pass, and without the change too.
     Vacuous,
     TouchesState,
+    /// The same, and it ends like that.
+    TouchesStateAnd(Class),
     Interrupted,
 }
 
 pub(crate) fn class_of(answer: &Answer) -> Class {
     match answer {
-        Answer::Class(class) => *class,
+        Answer::Class(class) | Answer::TouchesStateAnd(class) => *class,
         Answer::Limited(_) => Class::RateLimited,
         _ => Class::Ok,
     }
@@ -49,7 +51,11 @@ pub(crate) fn quota(answer: &Answer) -> Vec<QuotaWindow> {
 }
 
 pub(crate) fn touched(answer: &Answer) -> Vec<String> {
-    if matches!(answer, Answer::TouchesState) { vec!["backlog.md".to_owned()] } else { vec![] }
+    if matches!(answer, Answer::TouchesState | Answer::TouchesStateAnd(_)) {
+        vec!["backlog.md".to_owned()]
+    } else {
+        vec![]
+    }
 }
 
 pub(crate) fn ruling(answer: &Answer) -> Option<Verdict> {

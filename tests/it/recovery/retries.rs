@@ -137,6 +137,23 @@ fn whoever_asked_to_stop_waits_for_nobody() {
     assert_eq!((life.world.waited, failures(&life.state)), (vec![], vec![0]));
 }
 
+/// Whoever touched what is ours is not asked for anything a second time.
+#[rstest]
+#[case(Class::Overloaded, "run_paused")]
+#[case(Class::RateLimited, "run_paused")]
+#[case(Class::Empty, "task_failed")]
+fn whoever_touched_the_state_directory_gets_no_second_call(
+    #[case] class: Class,
+    #[case] want: &str,
+) {
+    let charter = played_by(roles("a b", "a b"), terms(), one());
+    let world = Script::new([Answer::TouchesStateAnd(class), OK, OK, OK, OK, OK]);
+    let life = live(world, vec![], 1000, &charter);
+    let names: Vec<&str> = life.log.events.iter().map(|event| event.kind.name()).collect();
+    let at = names.iter().position(|name| *name == "rollback_finished").unwrap();
+    assert_eq!((names[at + 1], count(&life.log.events, "stage_retried")), (want, 0));
+}
+
 #[test]
 fn what_is_tried_again_names_who_and_why() {
     let life = lived([FULL, OK, OK, OK, OK, OK], terms());
