@@ -6,18 +6,18 @@ use rstest::rstest;
 use crate::support::*;
 
 /// Settings in which each of two agents of one's own stands in a list.
-fn two_agents(project: &Project, more: &str) {
+fn two_agents(project: &Project) {
     let roles = "plan = [\"one\", \"two\"]\nplan_critique = [\"two\", \"one\"]\n\
                  implement = [\"one\", \"two\"]\nimpl_critique = [\"three\"]\nreview = \"three\"";
     let agents = ["one", "two", "three"]
         .map(|name| format!("[agents.{name}]\ncommand = [\"{name}\"]\noutput = \"text\"\n"));
-    let text = format!("{more}\n{}[roles]\n{roles}\n", agents.concat());
+    let text = format!("{}[roles]\n{roles}\n", agents.concat());
     project.write(".looper/config.toml", text);
 }
 
 fn with_two_agents(rules: &[Rule], limited: &[&str]) -> Project {
     let project = Project::with(&[task("1")], rules);
-    two_agents(&project, "");
+    two_agents(&project);
     for name in ["one", "two", "three"] {
         let limit = "echo 'Error: 429 Too Many Requests' >&2; echo half > src/half.txt; exit 1";
         let work = "exec fake-agent";
@@ -106,18 +106,6 @@ fn without_failover_a_limit_pauses_the_run() {
     project.env("LOOPER_ROLES_FAILOVER", "false");
     let log = project.run_in_vain(&[], 2);
     assert_eq!(log.count("stage_retried"), 0);
-}
-
-/// The words of an implementer that failed must not reach the critic of the next one.
-#[test]
-fn what_a_failed_implementer_said_is_nowhere_while_its_successor_is_judged() {
-    let said = "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"TRUST ME\"}]}}";
-    let talk = [&[print(said)], &overloaded()[..]].concat();
-    let look = [sh("! grep -rq 'TRUST ME' .looper/evidence"), frame(false, "VERDICT: PASS")];
-    let rules = [on("implement").once().does(talk), on("impl_critique").does(look)];
-    let project = framed(&rules);
-    project.run(&[]).exits(0);
-    assert_eq!(project.log().count("stage_retried"), 1);
 }
 
 fn in_a_wait() -> (Project, Running) {
