@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bench::mutation::Mutation;
 use crate::bench::report::Report;
+use crate::cli::doctor::Findings;
 use crate::engine::event::{EventKind, FORMAT};
 use crate::host::config;
 use crate::host::tape::Page;
@@ -51,11 +52,16 @@ pub const FORMATS: &[Format] = &[
         make: cassette,
     },
     Format { name: "report-v1", about: "what `looper report --format json` prints", make: report },
+    Format { name: "doctor-v1", about: "what `looper doctor --format json` prints", make: doctor },
     Format { name: "status-v1", about: "what `looper status --format json` prints", make: status },
 ];
 
 fn status() -> Schema {
     printed::<Status>("Where a project stands")
+}
+
+fn doctor() -> Schema {
+    printed::<Findings<'_>>("Whether everything a run needs is there")
 }
 
 fn cassette() -> Schema {

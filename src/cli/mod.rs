@@ -9,7 +9,7 @@ mod completions;
 mod confine;
 mod debug_log;
 mod demo;
-mod doctor;
+pub(crate) mod doctor;
 pub mod exit;
 mod failure;
 mod lint;

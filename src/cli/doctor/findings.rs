@@ -1,26 +1,43 @@
 //! What was found, and how it is shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::agents::AgentFound;
 use crate::cli::failure::Failure;
 use crate::cli::site::Site;
-use crate::host::config::Config;
+use crate::host::config::{Config, Setting};
 use crate::ui::sanitize::clean_line;
 use crate::ui::story::Tone;
 
+/// What `looper doctor --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Findings<'a> {
+    /// Everything that was looked at.
+    pub(super) checks: &'a [Check],
+    /// Every agent that is known or configured.
+    pub(super) agents: &'a [AgentFound],
+    /// Every setting with where it comes from.
+    pub(super) settings: &'a [Setting],
+}
+
 /// One finding.
-#[derive(Debug, Serialize)]
-pub(super) struct Check {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Check {
+    /// What was looked at.
     name: String,
+    /// How bad it is.
     pub(super) status: Health,
+    /// What was found.
     detail: String,
+    /// What to do about it.
     hint: Option<String>,
 }
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Health {
+pub(crate) enum Health {
     /// As it should be.
     Ok,
     /// A run can start all the same.
@@ -33,6 +50,7 @@ pub(super) enum Health {
 pub(super) struct Visit<'site> {
     pub(super) site: &'site Site,
     pub(super) checks: Vec<Check>,
+    pub(super) agents: Vec<AgentFound>,
 }
 
 impl Visit<'_> {

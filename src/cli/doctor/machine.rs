@@ -6,11 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::findings::{Health, Visit};
-use crate::cli::run::charter::{PRESETS, agent_terms, role_names};
+use crate::cli::run::charter::{agent_terms, role_names};
 use crate::cli::run::without_price;
-use crate::engine::charter::Risk;
-use crate::engine::id::AgentName;
-use crate::host::agents;
 use crate::host::config::Config;
 use crate::host::paths::Layout;
 use crate::host::process::find_program;
@@ -52,36 +49,6 @@ impl Visit<'_> {
         self.note("disk space", health, detail, Some("make room before a run needs it"));
     }
 
-    pub(super) fn agents(&mut self, config: Option<&Config>, project: &Path) {
-        let names = config.map(role_names).unwrap_or_default();
-        if let Some(Err(error)) = config.map(|config| config.check_agents(&PRESETS)) {
-            self.fail("agents", &error.into());
-        }
-        for name in &names {
-            let terms = config.map(|config| agent_terms(config, name));
-            let program = terms.and_then(|terms| terms.command.into_iter().next());
-            let program = program.unwrap_or_default();
-            let label = format!("agent {name}");
-            match find_program(program.as_ref(), &self.site.environment, project) {
-                Some(path) => self.ok(&label, path.display().to_string()),
-                None => {
-                    let detail = format!("the program {program:?} is not found");
-                    let hint = "install it, put it on the PATH, or name another one with --agent";
-                    self.note(&label, Health::Fail, detail, Some(hint));
-                }
-            }
-        }
-        let others = PRESETS.into_iter().filter(|name| !names.contains(&AgentName::new(*name)));
-        let (there, missing): (Vec<&str>, Vec<&str>) =
-            others.partition(|name| self.is_preset_there(name, project));
-        let list = |names: &[&str]| match names {
-            [] => "none".to_owned(),
-            names => names.join(", "),
-        };
-        let detail = format!("on the PATH: {}; not there: {}", list(&there), list(&missing));
-        self.ok("other agents", detail);
-    }
-
     /// A budget in dollars is held against what is known to be spent.
     pub(super) fn budget(&mut self, config: &Config) {
         let terms = role_names(config).into_iter().map(|name| {
@@ -95,13 +62,6 @@ impl Visit<'_> {
         let detail = format!("cost_usd does not count what nobody says: {}", without.join(", "));
         let hint = "give the model and its price under [prices], or set budget.tokens";
         self.warn("budget", detail, hint);
-    }
-
-    fn is_preset_there(&self, name: &str, project: &Path) -> bool {
-        let preset = agents::preset(name, Risk::Safe, "", "");
-        preset.and_then(|preset| preset.command.into_iter().next()).is_some_and(|program| {
-            find_program(program.as_ref(), &self.site.environment, project).is_some()
-        })
     }
 
     pub(super) fn shell(&mut self, project: &Path) {

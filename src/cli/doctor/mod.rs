@@ -1,13 +1,13 @@
-//! `looper doctor`: whether everything a run needs is there. Calls no agent and writes nothing.
+//! `looper doctor`: whether everything a run needs is there. Writes nothing itself, and asks
+//! agents no more than who they are.
 
+mod agents;
 mod evidence;
 mod findings;
 mod machine;
 mod project;
 mod remains;
 mod sandbox;
-
-use serde_json::json;
 
 use super::args::Format;
 use super::exit::Exit;
@@ -16,6 +16,7 @@ use super::print;
 use super::site::Site;
 use crate::host::config::Config;
 use crate::host::paths::Layout;
+pub(crate) use findings::Findings;
 use findings::{Health, Visit, text};
 
 /// Prints one line per check.
@@ -23,7 +24,7 @@ use findings::{Health, Visit, text};
 /// # Errors
 /// Only standard output can fail: everything else is a finding.
 pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
-    let mut visit = Visit { site, checks: vec![] };
+    let mut visit = Visit { site, checks: vec![], agents: vec![] };
     let layout = visit.project();
     let config = layout.as_ref().and_then(|layout| visit.config(layout));
     if let Some(layout) = &layout {
@@ -52,11 +53,13 @@ pub(super) fn doctor(site: &Site) -> Result<Exit, Failure> {
         visit.budget(config);
     }
     visit.shell(from);
-    let Visit { checks, .. } = visit;
+    let Visit { checks, agents, .. } = visit;
     match site.global.format {
         Format::Json => {
             let settings = config.as_ref().map(Config::settings).unwrap_or_default();
-            print(&format!("{}\n", json!({ "checks": checks, "settings": settings })))?;
+            let findings = Findings { checks: &checks, agents: &agents, settings: &settings };
+            let text = serde_json::to_string(&findings).expect("findings are JSON");
+            print(&format!("{text}\n"))?;
         }
         Format::Text | Format::Html => {
             print(&text(site, &checks, config.as_ref()))?;

@@ -116,7 +116,7 @@ pub struct Config {
 }
 
 /// One value and where it comes from, as `doctor` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setting {
     /// Its key, with its section.
     pub key: String,
