@@ -8,8 +8,8 @@ use crate::program::Program::{self, Codex, Gemini, Opencode, Qwen};
 use crate::server::{Fault, on};
 use crate::support::task;
 
-/// Seconds of silence that end a program here. Starting one takes a third of that on a busy machine.
-const IDLE_S: u64 = 30;
+/// Seconds of silence that end a program here. Starting one takes half of that on a busy machine.
+const IDLE_S: u64 = 60;
 
 /// A run whose implementer meets a fault at every call, or so often. One attempt is made.
 fn met(night: &Night, fault: Fault, times: usize, code: i32) -> String {

@@ -1,13 +1,13 @@
 //! A plan's limit in the middle of a backlog: nothing is lost, nothing counts, and it goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use looper::engine::at::At;
 use looper::engine::charter::Stage;
 use looper::host::clock;
 use rstest::rstest;
 
-use crate::night::{Night, stages};
+use crate::night::{Night, figures, stages};
 use crate::program::Program;
 use crate::server::{Fault, on};
 use crate::support::{Log, task};
@@ -71,6 +71,22 @@ fn a_limit_without_a_time_ends_the_run_and_counts_nothing(
     night.run(&[], 0);
     assert_eq!(night.subjects().len(), 2);
     assert_eq!(night.log().count("task_failed"), 0);
+}
+
+/// Qwen tries again for longer than anybody waits, unless its own settings say otherwise.
+#[rstest]
+#[case::qwen(Program::Qwen)]
+fn a_limit_behind_bounded_tries_is_found(#[case] program: Program) {
+    let Some(night) = Night::long_with(program, &[task("1.1"), task("1.2")]) else { return };
+    program.tries_once(&night.project);
+    limited(&night, Fault::Limit { resets_at: in_seconds(3600) });
+    let began = Instant::now();
+    let ran = night.run(&[], 2);
+    figures(&format!("{}, a limit: {:.0?} for the run", program.known().name, began.elapsed()));
+    let log = night.log();
+    let (_, last) = stages(&log).pop().unwrap();
+    assert_eq!(last["class"], "rate_limited", "{ran}");
+    assert_eq!(log.count("task_failed"), 0);
 }
 
 /// Programs that try again and again in silence say what they know when they have given up.

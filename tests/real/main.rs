@@ -3,7 +3,6 @@
 //! `LOOPER_REAL=auto` runs what the machine can install, `required` also fails where it cannot, and
 //! `all` adds what takes long. Without it nothing is installed and every test says that it was
 //! skipped. Programs are kept in `LOOPER_REAL_CLIS`, else below cargo's target directory.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alive;
 mod contained;

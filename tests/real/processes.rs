@@ -144,11 +144,8 @@ fn rare_number() -> String {
 
 /// Limits that let the program come to its command, and end it soon after where they are to.
 fn limits(program: Program, end: End) -> (u64, u64) {
-    let soon = match program {
-        Codex => 12,
-        Gemini | Qwen => 30,
-        Opencode => 60,
-    };
+    // Everything but codex takes seconds to start, and many on a busy machine.
+    let soon = if program == Codex { 20 } else { 90 };
     match end {
         End::Deadline => (0, soon),
         End::Idle => (soon, 600),

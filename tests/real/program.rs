@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::Server;
 use crate::support::Project;
@@ -52,6 +52,14 @@ impl Program {
         })
     }
 
+    /// Its settings leave it one try, and `looper` the rest.
+    pub(crate) fn tries_once(self, project: &Project) {
+        assert_eq!(self, Self::Qwen, "nobody else has a setting that helps");
+        let mut settings = settings("openai");
+        settings["model"] = json!({"generationConfig": {"maxRetries": 0}});
+        put(project, ".qwen/settings.json", &settings.to_string());
+    }
+
     /// Its places are there, as after its first use: a sandbox makes none.
     pub(crate) fn was_used_before(self, project: &Project) {
         let places: &[&str] = match self {
@@ -92,7 +100,7 @@ impl Program {
                 project.env("HERE_KEY", "dummy");
             }
             Self::Gemini => {
-                put(project, ".gemini/settings.json", &settings("gemini-api-key"));
+                put(project, ".gemini/settings.json", &settings("gemini-api-key").to_string());
                 project.env("GEMINI_API_KEY", "dummy");
                 project.env("GOOGLE_GEMINI_BASE_URL", server.url(""));
                 project.env("GEMINI_MODEL", "gemini-2.5-pro");
@@ -116,7 +124,7 @@ impl Program {
                 put(project, ".config/opencode/opencode.json", &settings.to_string());
             }
             Self::Qwen => {
-                put(project, ".qwen/settings.json", &settings("openai"));
+                put(project, ".qwen/settings.json", &settings("openai").to_string());
                 project.env("OPENAI_API_KEY", "dummy");
                 project.env("OPENAI_BASE_URL", server.url("/v1"));
                 project.env("OPENAI_MODEL", "qwen3-coder-plus");
@@ -125,14 +133,13 @@ impl Program {
     }
 }
 
-fn settings(login: &str) -> String {
+fn settings(login: &str) -> Value {
     json!({
         "security": {"auth": {"selectedType": login}},
         "privacy": {"usageStatisticsEnabled": false},
         "telemetry": {"enabled": false},
         "general": {"enableAutoUpdate": false, "disableAutoUpdate": true},
     })
-    .to_string()
 }
 
 fn put(project: &Project, name: &str, text: &str) {

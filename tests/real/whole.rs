@@ -1,9 +1,11 @@
 //! A backlog from its first plan to its last commit.
 
+use std::time::Instant;
+
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::night::{Night, stages};
+use crate::night::{Night, figures, stages};
 use crate::program::Program;
 use crate::server::Tokens;
 use crate::support::task;
@@ -15,7 +17,9 @@ use crate::support::task;
 #[case::qwen(Program::Qwen)]
 fn two_tasks_are_planned_judged_done_and_committed(#[case] program: Program) {
     let Some(night) = Night::with(program, &[task("1.1"), task("1.2")]) else { return };
+    let began = Instant::now();
     night.run(&[], 0);
+    figures(&format!("{}, two tasks: {:.1?}", program.known().name, began.elapsed()));
 
     assert_eq!(night.subjects(), ["Task 1.1: Write 1.1", "Task 1.2: Write 1.2"]);
     assert_eq!(night.read("src/1.1.txt"), "written for 1.1\n");

@@ -87,9 +87,7 @@ impl Project {
 
     /// A project with one commit and the scripted agent in every role.
     pub(crate) fn new() -> Self {
-        let project = Self::bare();
-        project.furnish();
-        project
+        Self::new_in(&std::env::temp_dir())
     }
 
     /// The same in another directory than the one for temporary files.

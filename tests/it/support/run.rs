@@ -47,8 +47,8 @@ impl Running {
         let what = format!("{command:?}").replace('"', "");
         let what = what.split_once("looper ").map_or(what.as_str(), |(_, rest)| rest).to_owned();
         let child = command.spawn().expect("the program starts");
-        let deadline = Instant::now() + LONG;
-        Self { child, what, mark: mark.to_owned(), stdout, stderr, deadline }
+        let (mark, deadline) = (mark.to_owned(), Instant::now());
+        Self { child, what, mark, stdout, stderr, deadline }.within(LONG)
     }
 
     /// It may take as long as this, and no longer.
