@@ -33,16 +33,33 @@ fn an_implementer_cannot_touch(#[case] attacks: &[&str]) {
     assert_eq!(refs, before);
 }
 
+/// Whoever may make namespaces is root in them.
+const BY_NAMESPACES: [&str; 4] = [
+    "unshare -Urm sh -c 'umount -l .git; echo x >> .git/config'",
+    "unshare -Urm sh -c 'mount -o remount,rw,bind .git; echo x >> .git/config'",
+    "bwrap --bind / / sh -c 'echo x >> .git/config'",
+    "echo x >> /proc/1/root$PWD/.git/config",
+];
+
+/// Some bring a sandbox of their own. For a root in it the kernel asks for more than for a user.
+#[test]
+fn an_agent_can_hold_what_it_starts_and_frees_nothing_by_that() {
+    let mut steps = vec![works("unshare -Urm true")];
+    steps.extend(tries(&BY_NAMESPACES));
+    let Some(project) = held_at("full", &[task("1")], &[implementer(steps)]) else { return };
+    let outside = project.command("unshare").args(["-Urm", "true"]).status();
+    if outside.is_ok_and(|status| status.success()) {
+        passes(&project, "full");
+    } else {
+        eprintln!("skipped: users cannot make namespaces here");
+    }
+}
+
 /// Without root, the namespaces belong to the user, who could make more of them.
 #[test]
 fn a_user_without_privileges_is_held_as_well() {
-    let attacks = [
-        "unshare -Urm sh -c 'umount -l .git; echo x >> .git/config'",
-        "unshare -Urm sh -c 'mount -o remount,rw,bind .git; echo x >> .git/config'",
-        "bwrap --bind / / sh -c 'echo x >> .git/config'",
-        "echo x >> /proc/1/root$PWD/.git/config",
-    ];
-    let rule = implementer(tries(&[&attacks[..], &ON_GIT, &ON_STATE, &ON_PLACES].concat()));
+    let attacks = [&BY_NAMESPACES[..], &ON_GIT, &ON_STATE, &ON_PLACES].concat();
+    let rule = implementer(tries(&attacks));
     let Some(project) = held_at("full", &[task("1")], &[rule]) else { return };
     let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     let as_user = |program: &str, arguments: &[&str]| {
