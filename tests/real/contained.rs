@@ -18,7 +18,9 @@ use crate::support::task;
 #[case::qwen(Qwen, "unattended")]
 #[case::qwen_with_edits_only(Qwen, "safe")]
 fn a_task_is_done_in_a_full_sandbox(#[case] program: Program, #[case] risk: &str) {
-    let Some(mut night) = Night::with(program, &[task("1.1")]) else { return };
+    let Some(mut night) = Night::for_some(&[Codex, Gemini], program, &[task("1.1")]) else {
+        return;
+    };
     night.settings(&format!("[run]\nrisk = \"{risk}\"\n"));
     program.was_used_before(&night.project);
     night.project.env("LOOPER_RUN_SANDBOX", "required");

@@ -55,6 +55,12 @@ impl Night {
         skip(program, "it takes long, and LOOPER_REAL is not all")
     }
 
+    /// Always for some programs, for the others where everything is wanted.
+    pub(crate) fn for_some(some: &[Program], program: Program, tasks: &[TaskText]) -> Option<Self> {
+        let is_one = some.contains(&program);
+        if is_one { Self::with(program, tasks) } else { Self::long_with(program, tasks) }
+    }
+
     /// Settings beside the program in every role.
     pub(crate) fn settings(&self, more: &str) {
         let roles = ["plan", "plan_critique", "implement", "impl_critique", "review"];

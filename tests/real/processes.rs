@@ -1,5 +1,7 @@
 //! However a stage ends: when its end is in the log, nothing that the agent started is alive.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -72,10 +74,7 @@ impl End {
 #[case(Qwen)]
 fn nothing_is_left_when_the_end_of_a_stage_is_logged(#[case] program: Program) {
     for end in End::ALL {
-        let night = match program {
-            Codex => Night::with(program, &[task("1.1")]),
-            _ => Night::long_with(program, &[task("1.1")]),
-        };
+        let night = Night::for_some(&[Codex], program, &[task("1.1")]);
         let Some(night) = night else { return };
         leaves_nothing(&night, program, end);
     }
@@ -88,10 +87,7 @@ fn nothing_is_left_when_the_end_of_a_stage_is_logged(#[case] program: Program) {
 #[case(Qwen)]
 fn nothing_is_left_behind_a_launcher(#[case] program: Program) {
     for end in End::ALL {
-        let night = match program {
-            Codex => Night::with(program, &[task("1.1")]),
-            _ => Night::long_with(program, &[task("1.1")]),
-        };
+        let night = Night::for_some(&[Codex], program, &[task("1.1")]);
         let Some(night) = night else { return };
         program.through_launcher(&night.project, &installed(program).unwrap());
         leaves_nothing(&night, program, end);
@@ -114,6 +110,7 @@ fn leaves_nothing(night: &Night, program: Program, end: End) {
     let mut running = night.start(&["-i", "1"]);
     running.until("the command of the agent", || alive::runs(&word));
     let count = alive::of_implementer(night.place(), &word).len();
+    let litter = bytes_below(&night.place().join("tmp"));
 
     let began = Instant::now();
     let (event, code) = end.logged();
@@ -132,7 +129,20 @@ fn leaves_nothing(night: &Night, program: Program, end: End) {
     }
     night.check();
     assert_eq!(night.status(), "");
-    figures(&format!("{program:?}, {end:?}: {count} processes, logged after {took:.2?}"));
+    figures(&format!(
+        "{program:?}, {end:?}: {count} processes, {litter} temporary bytes, logged after {took:.2?}"
+    ));
+}
+
+/// What lies in a directory, which is gone after the stage: every run of a test looks.
+fn bytes_below(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
 }
 
 /// Seconds for which nobody else sleeps.
