@@ -4,9 +4,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use looper::engine::event::EventKind;
+use looper::engine::report::QuotaWindow;
 use rustix::process::Signal;
 
 use super::fixture::{Project, eventually};
+use crate::support::{Log, rechained};
 
 fn validator() -> jsonschema::Validator {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/status-v1.json");
@@ -144,5 +147,43 @@ fn without_a_project_there_is_nothing_to_show() {
         assert_eq!(output.status.code(), Some(3), "{arguments:?}");
         let missing = ["--project", "missing"];
         project.looper(missing.iter().chain(arguments)).exits(64);
+    }
+}
+
+/// What providers said last, with the age of the news.
+#[test]
+fn allowances_are_shown_as_they_were_seen_last() {
+    let window = |window: &str, used_percent: u32, resets_at: &str| QuotaWindow {
+        window: window.to_owned(),
+        used_percent,
+        resets_at: Some(serde_json::from_value(resets_at.into()).unwrap()),
+    };
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("replay/v1/a_task_passes/events.jsonl");
+    let mut events = Log::read(&golden).events;
+    for event in &mut events {
+        match &mut event.kind {
+            EventKind::PlanFinished(data) => {
+                data.quota = vec![window("primary", 12, "2100-01-01T00:00:00Z")];
+            }
+            EventKind::ImplementFinished(data) => {
+                data.quota = vec![
+                    window("primary", 63, "2100-01-01T00:00:00Z"),
+                    window("weekly\u{1b}[2J", 100, "2020-01-01T00:00:00Z"),
+                ];
+            }
+            _ => {}
+        }
+    }
+    let project = Project::new();
+    fs::write(project.events(), rechained(&events)).unwrap();
+    let json = status(&project);
+    let quotas = json["quotas"].as_array().unwrap();
+    assert_eq!((quotas.len(), &quotas[0]["used_percent"]), (2, &63.into()), "{quotas:#?}");
+    let said = project.looper(["status"]).exits(0);
+    for line in [
+        "Quota:    fake-agent primary 63 % until 2100-01-01 00:00:00 UTC, seen ",
+        "          fake-agent weekly\\u{1b}[2J 100 % until 2020-01-01 00:00:00 UTC, anew since, seen ",
+    ] {
+        assert!(said.out.contains(line), "{line}\n{said:#?}");
     }
 }
