@@ -53,11 +53,7 @@ pub(crate) fn charter(stages: &[Stage], tasks: Vec<Task>) -> Charter {
         engine: "0".to_owned(),
         rules: RULES,
         base: Base { commit: CommitId::new("base"), branch: Some("main".to_owned()) },
-        backlog: BacklogPin {
-            path: "backlog.md".to_owned(),
-            format: "markdown".to_owned(),
-            digest: Digest::new("d"),
-        },
+        backlog: BacklogPin { path: "b".into(), format: "m".into(), digest: Digest::new("d") },
         policy: Policy {
             stages: stages.to_vec(),
             iterations: 0,

@@ -59,10 +59,8 @@ impl Recording {
                 let day = folder.path().join(self.ended.strftime("sessions/%Y/%m/%d").to_string());
                 fs::create_dir_all(&day).unwrap();
                 fs::write(day.join(format!("rollout-2026-{thread}.jsonl")), rollout).unwrap();
-                match Turn::of_session(folder.path(), &answer, now) {
-                    Some(turn) => answer.refined(&turn, now),
-                    None => answer,
-                }
+                let turn = Turn::of_session(folder.path(), &answer, now);
+                answer.refined(turn.as_ref(), now)
             }
             _ => answer,
         }

@@ -61,10 +61,10 @@ pub fn sessions_home(
 }
 
 impl Answer {
-    /// With what its program wrote about this session. A file that cannot be found or read changes
-    /// nothing.
+    /// With what its program wrote about this session. `None`: nothing that could be found.
     #[must_use]
-    pub fn refined(mut self, turn: &Turn, now: At) -> Self {
+    pub fn refined(mut self, turn: Option<&Turn>, now: At) -> Self {
+        let Some(turn) = turn else { return self };
         match self.class {
             Class::RateLimited => {
                 let exact = turn.lifts().filter(|exact| is_near(*exact, self.until, now));

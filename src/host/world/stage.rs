@@ -96,9 +96,7 @@ impl HostWorld {
         stage: Stage,
         prompt: &str,
     ) -> Result<Reply<Called>, WorldError> {
-        let terms = ask.charter.agents.get(&call.agent);
-        let terms =
-            terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })?.clone();
+        let terms = terms_of(ask, call)?;
         let prompt_id = self.objects.put(prompt.as_bytes())?;
         let scratch = self.scratch(ask.run)?;
         let scratch = scratch.path();
@@ -112,11 +110,12 @@ impl HostWorld {
             Some(recording) => play_command(recording, environment, scratch, self.project()),
             None => command(&terms, environment, prompt, scratch, self.project()),
         };
+        let unstarted = missing(prompt_id.clone(), &terms, level);
         let command = match command? {
             Ok(command) => command,
             Err(class) => {
                 self.finish_take(taping, made, clock::now(), &[], &Went::NotStarted(class))?;
-                return Ok(Reply::Got(Called { class, ..missing(prompt_id, &terms, level) }));
+                return Ok(Reply::Got(Called { class, ..unstarted }));
             }
         };
         let (agent, work_dir) = (Some(&call.agent), self.project());
@@ -137,10 +136,10 @@ impl HostWorld {
         };
         let now = played.as_ref().map_or_else(clock::now, |recording| recording.call.at);
         let answer = answer(&terms, scratch, &ended, now)?;
+        let found = || Turn::of_session(&home?, answer.as_ref()?, now);
         let turn = match &played {
             Some(recording) => recording.call.end.turn().cloned(),
-            None => Option::zip(home, answer.as_ref())
-                .and_then(|(home, answer)| Turn::of_session(&home, answer, now)),
+            None => found(),
         };
         let went = match &ended {
             Ok(ended) => Some(Went::Ended(ended, scratch, turn.as_ref())),
@@ -149,16 +148,11 @@ impl HostWorld {
         if let Some(went) = went {
             self.finish_take(taping, made, now, &state_changes, &went)?;
         }
-        let unstarted = missing(prompt_id, &terms, level);
         let called = Called { state_changes, rescued, ..unstarted };
         match (ended, answer) {
             (Ok(ended), Some(answer)) => {
-                let mut answer = match &turn {
-                    Some(turn) => answer.refined(turn, now),
-                    None => answer,
-                };
-                let (prices, model) = (ask.charter.prices.as_ref(), answer.model.as_deref());
-                answer.usage = priced(answer.usage, prices, model, &terms.model);
+                let mut answer = answer.refined(turn.as_ref(), now);
+                answer.usage = usage(&answer, ask, &terms);
                 tell_debug_log(call, stage, &ended, &answer);
                 self.answered(called, scratch, ended, answer).map(Reply::Got)
             }
@@ -298,6 +292,17 @@ fn tell_debug_log(call: &StageStarted, stage: Stage, ended: &Ended, answer: &Ans
     if let Some(error) = &answer.error {
         tracing::info!(agent, ?error, "what it says about its failure");
     }
+}
+
+fn terms_of(ask: Ask<'_>, call: &StageStarted) -> Result<AgentTerms, WorldError> {
+    let terms = ask.charter.agents.get(&call.agent).cloned();
+    terms.ok_or_else(|| WorldError::UnknownAgent { name: call.agent.to_string() })
+}
+
+/// What an agent used, with a cost where it says one or the run has a price.
+fn usage(answer: &Answer, ask: Ask<'_>, terms: &AgentTerms) -> Usage {
+    let (prices, model) = (ask.charter.prices.as_ref(), answer.model.as_deref());
+    priced(answer.usage, prices, model, &terms.model)
 }
 
 /// What a process that ended by itself, or had to, has to say.

@@ -109,8 +109,7 @@ fn a_limit_is_met_again(#[case] agent: &str, #[case] transcript: &str, #[case] c
         on("impl_critique").does(frames(agent, "VERDICT: PASS")),
     ];
     let project = Project::with(&[task("1")], &rules);
-    let transcripts = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/transcripts");
-    symlink(transcripts, project.place().join("transcripts")).unwrap();
+    unpack_recordings(agent, &project.place().join("transcripts"));
     project.config(&format!("[agents.{agent}]\ncommand = [\"fake-agent\"]\n"));
     let pair = Pair::of(project);
     pair.record(&["--agent", agent], Some(2));

@@ -6,8 +6,7 @@ use rstest::rstest;
 use crate::support::*;
 
 fn says(stage: &str, format: &str) -> Rule {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/transcripts");
-    on(stage).does([Step::PrintFile(format!("{dir}/{format}/plain/stdout").into())])
+    on(stage).does([Step::PrintFile(format!("transcripts/{format}/plain/stdout").into())])
 }
 
 const PRICES: &str = "[prices.\"gpt-5*\"]\ninput = 1.25\ncached = 0.125\noutput = 10";
@@ -15,6 +14,7 @@ const PRICES: &str = "[prices.\"gpt-5*\"]\ninput = 1.25\ncached = 0.125\noutput 
 /// Two tasks whose planner speaks a format with usage in it, and whose implementer does nothing.
 fn planned_by(format: &str, config: &str) -> Project {
     let mut project = Project::with(&[task("1"), task("2")], &[says("plan", format)]);
+    unpack_recordings(format, &project.place().join("transcripts"));
     project.config(&format!(
         "{config}\n[agents.{format}]\ncommand = [\"fake-agent\"]\nmodel = \"gpt-5.5\""
     ));

@@ -43,10 +43,8 @@ fn home(day: &str, lines: &str) -> tempfile::TempDir {
 }
 
 fn with_session(answer: Answer, home: &tempfile::TempDir) -> Answer {
-    match Turn::of_session(home.path(), &answer, now()) {
-        Some(turn) => answer.refined(&turn, now()),
-        None => answer,
-    }
+    let turn = Turn::of_session(home.path(), &answer, now());
+    answer.refined(turn.as_ref(), now())
 }
 
 #[rstest]
