@@ -105,16 +105,17 @@ fn a_limit_behind_long_tries_is_found(#[case] program: Program, #[case] seconds:
     assert_eq!(night.log().count("task_failed"), 0);
 }
 
+/// Gemini waits by itself where it takes no longer than five minutes.
 #[rstest]
 #[case::codex(Program::Codex, 10)]
-#[case::gemini(Program::Gemini, 310)]
-#[case::opencode(Program::Opencode, 150)]
+#[case::gemini(Program::Gemini, 350)]
+#[case::opencode(Program::Opencode, 130)]
 fn waiting_for_the_reset_finishes_the_backlog(#[case] program: Program, #[case] seconds: i64) {
     let Some(night) = Night::long_with(program, &[task("1.1"), task("1.2")]) else { return };
-    let resets_at = in_seconds(seconds);
-    // The planner of the first task and all before the limit may take their time.
-    limited(&night, Fault::Limit { resets_at });
-    night.run(&["--wait"], 0);
+    let mut running = night.start(&["--wait"]);
+    running.until("the end of the first task", || night.seen("task_done") > 0);
+    limited(&night, Fault::Limit { resets_at: in_seconds(seconds) });
+    night.ends(running, 0);
     assert_eq!(night.subjects().len(), 2);
     let log = night.log();
     assert!(log.count("run_paused") > 0);

@@ -16,8 +16,8 @@ use crate::support::{Log, Project, Ran, Running, TaskText};
 /// The programs need whole processors and seconds to start: one night after the other.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// What a whole run may take on a busy machine.
-const RUN_MAX: Duration = Duration::from_secs(600);
+/// What a whole run may take with a program that tries for minutes, again and again.
+const RUN_MAX: Duration = Duration::from_secs(1800);
 
 /// How much of what a program printed is shown when a test fails: the end tells the most.
 const PRINTED_CHARS_MAX: usize = 2000;
@@ -77,7 +77,13 @@ impl Night {
     /// `looper run` to its end, with this exit code; then everything is checked.
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str], code: i32) -> Ran {
-        let ran = self.start(args).wait();
+        self.ends(self.start(args), code)
+    }
+
+    /// A run that was started, to its end: with this exit code, and everything in order.
+    #[track_caller]
+    pub(crate) fn ends(&self, running: Running, code: i32) -> Ran {
+        let ran = running.wait();
         let story = || format!("{ran}\n{}", self.story());
         assert_eq!(ran.status.code(), Some(code), "{}", story());
         for seen in self.server.seen() {

@@ -1,5 +1,6 @@
 //! A backlog from its first plan to its last commit.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use rstest::rstest;
@@ -28,11 +29,17 @@ fn two_tasks_are_planned_judged_done_and_committed(#[case] program: Program) {
     let log = night.log();
     let stages = stages(&log);
     assert_eq!(stages.len(), 8);
+    let mut sessions = vec![];
     for (name, data) in stages {
+        sessions.extend(data.get("session").and_then(Value::as_str));
         assert_eq!(data["class"], "ok", "{name} {data}");
         let given = night.server.given(name.trim_end_matches("_finished"), &data["task"]);
         assert_eq!(used(data), given, "{name} {data}");
     }
+    // Every stage is a fresh process, and nobody continues what another has said.
+    assert!(sessions.iter().all(|session| !session.is_empty()));
+    let different: BTreeSet<&str> = sessions.iter().copied().collect();
+    assert_eq!(different.len(), sessions.len(), "{sessions:?}");
 }
 
 fn used(data: &Value) -> Tokens {
