@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 use std::ops::Deref;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -49,10 +49,12 @@ impl Night {
 
     /// The same, for what takes long.
     pub(crate) fn long_with(program: Program, tasks: &[TaskText]) -> Option<Self> {
-        if wanted() == Ok(Wanted::All) {
-            return Self::with(program, tasks);
+        match wanted() {
+            Ok(Wanted::Auto | Wanted::Required) => {
+                skip(program, "it takes long, and LOOPER_REAL is not all")
+            }
+            Ok(Wanted::All) | Err(_) => Self::with(program, tasks),
         }
-        skip(program, "it takes long, and LOOPER_REAL is not all")
     }
 
     /// Always for some programs, for the others where everything is wanted.
@@ -122,7 +124,12 @@ pub(crate) fn stages(log: &Log) -> Vec<(&str, &Value)> {
     log.lines.iter().filter_map(|line| Some((name(line)?, &line["data"]))).collect()
 }
 
-fn had(wanted: Result<Wanted, String>, program: Program) -> Option<std::path::PathBuf> {
+fn had(wanted: Result<Wanted, String>, program: Program) -> Option<PathBuf> {
+    if let Err(why) = &wanted {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| tell(&format!("skipped: everything with real agents: {why}")));
+        return None;
+    }
     match (&wanted, wanted.clone().and_then(|_| installed(program))) {
         (_, Ok(dir)) => Some(dir),
         (Ok(Wanted::Required), Err(why)) => panic!("{why}"),
@@ -130,18 +137,21 @@ fn had(wanted: Result<Wanted, String>, program: Program) -> Option<std::path::Pa
     }
 }
 
-/// Says so past the harness, which shows nothing of a test that passes.
+/// Says that a test proves nothing here, and why.
 pub(crate) fn skip<T>(program: Program, why: &str) -> Option<T> {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    let line = format!("skipped: {test} with {}: {why}\n", program.known().name);
-    std::io::stderr().write_all(line.as_bytes()).expect("people can be told");
+    tell(&format!("skipped: {test} with {}: {why}", program.known().name));
     None
 }
 
-/// Tells people what was measured, past the harness.
+/// Tells people what was measured.
 pub(crate) fn figures(line: &str) {
-    let line = format!("measured: {line}\n");
-    std::io::stderr().write_all(line.as_bytes()).expect("people can be told");
+    tell(&format!("measured: {line}"));
+}
+
+/// Past the harness, which shows nothing of a test that passes.
+fn tell(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("people can be told");
 }
 
 impl Deref for Night {

@@ -1,8 +1,10 @@
 //! The programs from their registry: one version of each, installed once.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -31,7 +33,14 @@ pub(crate) fn wanted() -> Result<Wanted, String> {
 }
 
 /// The folder with one program, installed now if it is not there. The error says why it cannot be.
+/// A registry that is out of reach is not waited for by every test again.
 pub(crate) fn installed(program: Program) -> Result<PathBuf, String> {
+    static KNOWN: Mutex<BTreeMap<&str, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(program.known().name).or_insert_with(|| install_once(program)).clone()
+}
+
+fn install_once(program: Program) -> Result<PathBuf, String> {
     let known = program.known();
     let dir = cache().join(known.name);
     fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -68,6 +77,7 @@ fn install(dir: &Path, package: &str) -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    let line = said.lines().find(|line| line.contains("error")).unwrap_or("it does not say why");
+    let tells = |line: &&str| line.contains("error") || line.contains("failed");
+    let line = said.lines().find(tells).unwrap_or("it does not say why");
     Err(format!("npm cannot install {package}: {line} ({})", done.status))
 }
