@@ -1,6 +1,6 @@
 //! Which sandbox a run uses: the best that works here, or what the configuration insists on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::charter::{agent_terms, role_names};
@@ -12,7 +12,9 @@ use crate::engine::id::AgentName;
 use crate::host::agents;
 use crate::host::config::{self, Config, Writable};
 use crate::host::paths::Layout;
-use crate::host::sandbox::{Access, CACHES, Cell, Sandbox, SandboxError, ours, resolve};
+use crate::host::sandbox::{
+    Access, CACHES, Cell, Sandbox, SandboxError, make_missing, ours, resolve,
+};
 
 /// A sandbox that works, and why it is no better one.
 pub(crate) struct Chosen {
@@ -55,6 +57,7 @@ pub(crate) async fn choose(
             Network::Closed => Err(no_network(&off)),
         };
     }
+    make_missing(known_places(config), &site.environment);
     let cell = trial_cell(site, config, ground);
     let mut why = vec![];
     match Sandbox::full(&cell, &site.environment).await {
@@ -118,6 +121,16 @@ pub(crate) fn own_places(config: &Config) -> BTreeMap<AgentName, Vec<String>> {
         (name, places)
     };
     role_names(config).into_iter().map(places).collect()
+}
+
+/// What is known of the programs that have a role.
+fn known_places(config: &Config) -> BTreeSet<&'static str> {
+    let known = |name: AgentName| {
+        let terms = agent_terms(config, &name);
+        let program = terms.command.first().map_or("", String::as_str);
+        agents::writable(program, &terms.output)
+    };
+    role_names(config).into_iter().flat_map(known).collect()
 }
 
 /// A cell with everything that any stage may write.

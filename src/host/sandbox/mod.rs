@@ -21,6 +21,6 @@ mod tool;
 
 pub use cell::{Access, Cell};
 pub use confine::{ConfineError, become_confined};
-pub use places::{CACHES, ours, resolve};
+pub use places::{CACHES, make_missing, ours, resolve};
 pub(super) use tool::make_temporary;
 pub use tool::{Sandbox, SandboxError, Tried, try_all};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::paths::Layout;
@@ -55,6 +56,23 @@ pub fn resolve<'a>(
     real.sort();
     real.dedup();
     real
+}
+
+/// Makes those places that are missing directories, for their owner alone: a program that would
+/// make its own at its first use, or after somebody emptied a cache, cannot in a sandbox. A name
+/// with an extension is a file's, and left to its program.
+pub fn make_missing<'a>(
+    places: impl IntoIterator<Item = &'a str>,
+    environment: &BTreeMap<OsString, OsString>,
+) {
+    let directories = places.into_iter().filter(|place| Path::new(place).extension().is_none());
+    for place in directories.filter_map(|place| located(place, environment)) {
+        if !place.exists()
+            && let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(&place)
+        {
+            tracing::debug!(place = %place.display(), %error, "a place of an agent is not made");
+        }
+    }
 }
 
 /// What nobody but `looper` writes: what git keeps, the state directory, the backlog wherever it
@@ -114,6 +132,16 @@ mod tests {
     ) {
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
         assert_eq!(located(place, &environment.collect()), want.map(PathBuf::from));
+    }
+
+    #[test]
+    fn what_a_program_keeps_is_made_and_no_file_is() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = BTreeMap::from([("HOME".into(), home.path().into())]);
+        make_missing(["~/.cache/opencode", "~/.claude.json", "nowhere"], &environment);
+        assert!(home.path().join(".cache/opencode").is_dir());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        make_missing(["~/.cache/opencode"], &environment);
     }
 
     #[test]
