@@ -46,7 +46,7 @@ fn the_configuration_of_the_readme_is_read_and_complete() {
         assert!(is_said || is_gate || setting.key == "roles.review", "{}", setting.key);
         let default = defaults.settings().into_iter().find(|known| known.key == setting.key);
         let is_example =
-            ["agents.", "roles."].iter().any(|section| setting.key.starts_with(section));
+            ["agents.", "prices.", "roles."].iter().any(|section| setting.key.starts_with(section));
         assert!(
             is_example || default.is_some_and(|known| known.value == setting.value),
             "{}",
