@@ -7,6 +7,7 @@ mod env;
 mod error;
 mod file;
 mod layers;
+mod optional;
 mod origin;
 mod policy;
 mod price;

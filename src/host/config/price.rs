@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::env::{self, Form};
 use super::error::{ConfigError, Place};
 use super::layers::Config;
+use super::optional::optional;
 use super::value::Dollars;
 use crate::engine::price::{Price, Prices};
 use crate::engine::text::is_hidden;
@@ -18,46 +15,17 @@ pub(super) const PRICES_MAX: usize = 500;
 /// A longer name is none of a model, in bytes.
 const NAME_MAX: usize = 128;
 
-macro_rules! price {
-    ($($(#[$doc:meta])* $field:ident,)+) => {
-        /// US dollars for a million tokens of a model whose agent reports no cost.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct PriceConfig {
-            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<Dollars>,)+
-        }
-
-        impl PriceConfig {
-            /// Every key.
-            pub(super) const KEYS: &[&str] = &[$(stringify!($field)),+];
-
-            /// Takes over what a layer says, and names each key it says something about.
-            pub(super) fn apply(&mut self, layer: Self, note: &mut dyn FnMut(&str)) {
-                $(if let Some(value) = layer.$field {
-                    self.$field = Some(value);
-                    note(stringify!($field));
-                })+
-            }
-
-            /// Reads one value as the environment writes it; `false` where no key is called that.
-            pub(super) fn set(&mut self, key: &str, text: &str) -> Result<bool, String> {
-                match key {
-                    $(stringify!($field) => self.$field = Some(env::parse(text, Form::Plain)?),)+
-                    _ => return Ok(false),
-                }
-                Ok(true)
-            }
-        }
-    };
-}
-
-price! {
-    /// Tokens read, without those from a cache.
-    input,
-    /// Tokens read from a cache; as `input` where nothing is said.
-    cached,
-    /// Tokens written.
-    output,
+optional! {
+    /// US dollars for a million tokens of a model whose agent reports no cost.
+    #[derive(Copy)]
+    PriceConfig {
+        /// Tokens read, without those from a cache.
+        input: Dollars,
+        /// Tokens read from a cache; as `input` where nothing is said.
+        cached: Dollars,
+        /// Tokens written.
+        output: Dollars,
+    }
 }
 
 /// Reads the name of a model, or the beginning of names with a `*` behind it.
