@@ -146,5 +146,6 @@ pub(crate) fn trial_cell(site: &Site, config: &Config, ground: &Ground<'_>) -> C
         readable: vec![],
         temporary: PathBuf::new(),
         network: terms.verify_network,
+        nests: false,
     }
 }

@@ -240,6 +240,7 @@ impl Recheck {
             readable: vec![scratch.path().to_owned()],
             temporary: scratch.temporary(),
             network: self.network,
+            nests: false,
         }
     }
 }

@@ -14,10 +14,8 @@ use crate::engine::charter::Network;
 pub(super) const TEMPORARY: &str = "/tmp";
 
 /// What root keeps: enough to work on files of any owner. With what is missing, mounts could be
-/// undone, devices opened and files reached past their mounts. An agent that brings a sandbox of its
-/// own cannot make the user of its namespace root without `CAP_SETFCAP`; whoever may make a program
-/// that runs as its owner can give it capabilities as well.
-const CAPABILITIES: [&str; 10] = [
+/// undone, devices opened and files reached past their mounts.
+const CAPABILITIES: [&str; 9] = [
     "CAP_AUDIT_WRITE",
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -25,10 +23,14 @@ const CAPABILITIES: [&str; 10] = [
     "CAP_FSETID",
     "CAP_KILL",
     "CAP_NET_BIND_SERVICE",
-    "CAP_SETFCAP",
     "CAP_SETGID",
     "CAP_SETUID",
 ];
+
+/// What root keeps besides where it brings a sandbox of its own: without it, the user of a new
+/// namespace cannot be root. Nobody else gets it: root in a namespace reaches control groups, and
+/// in a frozen one a process outlives its stage.
+const TO_NEST: &str = "CAP_SETFCAP";
 
 /// What stands before the program.
 pub(super) fn arguments(
@@ -44,7 +46,8 @@ pub(super) fn arguments(
     }
     if geteuid().is_root() {
         line.words(&["--cap-drop", "ALL"]);
-        CAPABILITIES.iter().for_each(|name| line.words(&["--cap-add", name]));
+        let kept = CAPABILITIES.iter().chain(cell.nests.then_some(&TO_NEST));
+        kept.for_each(|name| line.words(&["--cap-add", name]));
     }
     line.words(&["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]);
     // Root could write there, and with it whatever the kernel does for a crashed process.
@@ -163,6 +166,7 @@ mod tests {
             readable: vec![],
             temporary: "/tmp/looper-1/tmp".into(),
             network: Network::Open,
+            nests: false,
         }
     }
 
@@ -189,6 +193,13 @@ mod tests {
         let closed = Cell { network: Network::Closed, ..cell(Access::Write) };
         assert!(text(&closed).contains("--unshare-net"));
         assert!(!text(&cell(Access::Write)).contains("--unshare-net"));
+    }
+
+    #[test]
+    fn only_who_brings_a_sandbox_may_make_the_user_of_one_root() {
+        let nests = Cell { nests: true, ..cell(Access::Write) };
+        assert_eq!(text(&nests).contains("CAP_SETFCAP"), geteuid().is_root());
+        assert!(!text(&cell(Access::Write)).contains("CAP_SETFCAP"));
     }
 
     #[test]

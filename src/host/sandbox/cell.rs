@@ -31,6 +31,8 @@ pub struct Cell {
     pub temporary: PathBuf,
     /// Whether it reaches the network.
     pub network: Network,
+    /// Whether it brings a sandbox of its own.
+    pub nests: bool,
 }
 
 impl Cell {
@@ -92,6 +94,7 @@ mod tests {
             readable: vec![],
             temporary: "/run/t".into(),
             network: Network::Open,
+            nests: false,
         }
     }
 

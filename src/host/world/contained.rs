@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::WorldError;
 use super::host_world::HostWorld;
 use crate::driver::Ask;
-use crate::engine::charter::{Network, Stage};
+use crate::engine::charter::{Network, Risk, Stage};
 use crate::engine::id::AgentName;
 use crate::host::files;
 use crate::host::process::{self, Command, Ended, ProcessError};
@@ -56,6 +56,8 @@ impl HostWorld {
             writable: resolve(writable.into_iter().map(String::as_str), &self.environment),
             readable: vec![self.project().to_owned(), scratch.to_owned()],
             temporary: scratch.join("tmp"),
+            // Programs that are not told to leave their own sandbox out.
+            nests: agent.is_some() && ask.charter.policy.risk == Risk::Safe,
             network: match stage {
                 Stage::Verify => terms.map_or(Network::Open, |terms| terms.verify_network),
                 Stage::Plan | Stage::PlanCritique | Stage::Implement | Stage::ImplCritique => {

@@ -41,18 +41,35 @@ const BY_NAMESPACES: [&str; 4] = [
     "echo x >> /proc/1/root$PWD/.git/config",
 ];
 
-/// Some bring a sandbox of their own. For a root in it the kernel asks for more than for a user.
+/// With `risk = "safe"` some bring a sandbox of their own. For a root in it the kernel asks for more
+/// than for a user.
 #[test]
 fn an_agent_can_hold_what_it_starts_and_frees_nothing_by_that() {
     let mut steps = vec![works("unshare -Urm true")];
     steps.extend(tries(&BY_NAMESPACES));
-    let Some(project) = held_at("full", &[task("1")], &[implementer(steps)]) else { return };
+    let Some(mut project) = held_at("full", &[task("1")], &[implementer(steps)]) else { return };
+    project.env("LOOPER_RUN_RISK", "safe");
     let outside = project.command("unshare").args(["-Urm", "true"]).status();
     if outside.is_ok_and(|status| status.success()) {
         passes(&project, "full");
     } else {
         eprintln!("skipped: users cannot make namespaces here");
     }
+}
+
+/// Root in a namespace of its own reaches control groups, and nobody ends what is frozen in one.
+#[test]
+fn root_is_not_root_in_a_namespace_where_nobody_brings_a_sandbox() {
+    let freezes = "unshare -UrmC sh -c 'mount -t cgroup2 none /mnt || mount -t tmpfs none /mnt'";
+    let tasks = [task("1").verify(&[&format!("! {freezes}"), "test -s src/1.txt"])];
+    let rule = implementer(tries(&["unshare -Urm true", freezes]));
+    let Some(project) = held_at("full", &tasks, &[rule]) else { return };
+    let id = project.command("id").arg("-u").output().unwrap();
+    if id.stdout != b"0\n" {
+        eprintln!("skipped: only root is held more closely than its namespaces");
+        return;
+    }
+    passes(&project, "full");
 }
 
 /// Without root, the namespaces belong to the user, who could make more of them.
