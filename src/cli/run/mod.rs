@@ -60,8 +60,8 @@ type HostDriver = Driver<HostLog, HostWorld, SystemClock, Told>;
 pub(crate) struct Told {
     reporter: Reporter,
     outcome: Settled,
-    /// How often an agent ended well.
-    answers: u64,
+    /// How many attempts came to their end.
+    achieved: u64,
     /// What this command has used.
     accounts: Accounts,
     /// The whole log, for the report.
@@ -74,7 +74,7 @@ impl Watch for Told {
         let is_done = |status: Status| status == Status::Done;
         let done = state.progress().values().filter(|known| is_done(known.status)).count();
         self.outcome.saw(event);
-        self.answers += u64::from(wait::is_good_answer(&event.kind));
+        self.achieved += u64::from(wait::is_achieved(&event.kind));
         self.accounts.saw(event);
         self.chronicle.saw(event, state);
         self.reporter.saw(event, done.min(tasks) as u64, tasks as u64);
@@ -262,7 +262,7 @@ async fn drive(
             driver.world.reload_backlog()?;
             continue;
         }
-        let time = waits.next(&paused, clock::now(), driver.watch.answers);
+        let time = waits.next(&paused, clock::now(), driver.watch.achieved);
         if let Some(exit) = wait_out(site, layout, driver, &paused, time).await? {
             return Ok(exit);
         }

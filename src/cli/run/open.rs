@@ -362,7 +362,7 @@ impl Opened {
         let told = Told {
             reporter,
             outcome: Settled::default(),
-            answers: 0,
+            achieved: 0,
             accounts: Accounts::default(),
             chronicle: self.chronicle,
         };

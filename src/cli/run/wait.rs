@@ -11,7 +11,6 @@ use crate::driver::Request;
 use crate::engine::at::At;
 use crate::engine::charter::{Charter, Limits};
 use crate::engine::event::{EventKind, RunPaused};
-use crate::engine::report::Class;
 use crate::engine::state::{Spent, State};
 use crate::host::clock;
 use crate::ui::countdown::Countdown;
@@ -56,33 +55,27 @@ impl Used {
     }
 }
 
-/// Whether an agent did what it was called for.
-pub(super) fn is_good_answer(kind: &EventKind) -> bool {
-    let class = match kind {
-        EventKind::PlanFinished(data) => data.class,
-        EventKind::PlanCritiqueFinished(data) => data.class,
-        EventKind::ImplementFinished(data) => data.class,
-        EventKind::ImplCritiqueFinished(data) => data.class,
-        _ => return false,
-    };
-    class == Class::Ok
+/// Whether an attempt came to an end that counts. A plan alone is nothing: where the next agent is
+/// limited, it is made anew each time.
+pub(super) fn is_achieved(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::TaskDone(_) | EventKind::TaskFailed(_) | EventKind::TaskBlocked(_))
 }
 
 /// How long to wait, one time after the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waits {
-    /// Waits since the last answer that was any good.
+    /// Waits since an attempt last came to its end.
     in_vain: u32,
-    answers: u64,
+    achieved: u64,
 }
 
 impl Waits {
-    /// How long it is now, if agents have given so many good answers: until the provider's time at
+    /// How long it is now, if so many attempts have come to their end: until the provider's time at
     /// first. Clocks differ and limits outlive their time, so whoever is told the same again asks
     /// more and more rarely.
-    pub(super) fn next(&mut self, paused: &RunPaused, now: At, answers: u64) -> Duration {
-        if answers != self.answers {
-            *self = Self { in_vain: 0, answers };
+    pub(super) fn next(&mut self, paused: &RunPaused, now: At, achieved: u64) -> Duration {
+        if achieved != self.achieved {
+            *self = Self { in_vain: 0, achieved };
         }
         let doubled =
             |first: Duration, times: u32| first.saturating_mul(1 << times.min(16)).min(PROBE_MAX);
@@ -132,16 +125,16 @@ mod tests {
     use crate::engine::event::PauseCause;
     use crate::engine::id::AgentName;
 
-    /// The seconds of each wait: a time that lies so many seconds ahead, or none, and the good
-    /// answers so far.
+    /// The seconds of each wait: a time that lies so many seconds ahead, or none, and the attempts
+    /// that came to their end so far.
     fn waits<const N: usize>(limits: [(Option<i64>, u64); N]) -> [u64; N] {
         let now = At::from_millis(1_795_194_000_000);
         let mut waits = Waits::default();
-        limits.map(|(ahead_s, answers)| {
+        limits.map(|(ahead_s, achieved)| {
             let until = ahead_s.map(|ahead| At::from_millis(now.millis() + 1000 * ahead));
             let agent = AgentName::new("a");
             let paused = RunPaused { cause: PauseCause::RateLimit, agent, until };
-            waits.next(&paused, now, answers).as_secs()
+            waits.next(&paused, now, achieved).as_secs()
         })
     }
 

@@ -133,6 +133,15 @@ fn a_limit_that_outlives_its_time_is_not_asked_about_all_the_time() {
     assert_eq!((project.log().count("plan_started"), project.marks().as_str()), (3, "x"));
 }
 
+/// A plan that nobody carries out is no progress, and costs as much each time.
+#[test]
+fn a_limit_behind_a_good_plan_is_not_asked_about_all_the_time() {
+    let limited = Rule { times: Some(2), ..on("implement").does(limit(-60)) };
+    let project = Project::with(&[task("1")], &[limited, implementer([write("src/1.txt", "x")])]);
+    project.run(&["--wait"]).exits(0).says("waiting 5 s");
+    assert_eq!((project.log().count("plan_started"), project.marks().as_str()), (3, "x"));
+}
+
 #[test]
 fn a_limit_is_told_with_the_command_to_give_again() {
     let project = limited(1, 9000);
