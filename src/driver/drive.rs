@@ -159,7 +159,7 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
             self.heed(request)?;
             return Ok(None);
         }
-        if matches!(effect, Effect::Select { .. } | Effect::Pause(_)) && self.lift_limits()? {
+        if self.lift_limits(&effect)? {
             return Ok(None);
         }
         self.carry_out(effect).await
@@ -215,13 +215,13 @@ impl<L: Log, W: World, C: Clock, V: Watch> Driver<L, W, C, V> {
     }
 
     /// Notes which limits are over: time decides nothing by itself. Returns whether one is.
-    fn lift_limits(&mut self) -> Drive<bool, L, W> {
+    fn lift_limits(&mut self, next: &Effect) -> Drive<bool, L, W> {
         let until = |(name, limit): (&AgentName, &Limit)| Some((limit.until?, name.clone()));
         let limits: Vec<_> = self.state.limits().filter_map(until).collect();
-        if limits.is_empty() {
+        if limits.is_empty() || !matches!(next, Effect::Select { .. } | Effect::Pause(_)) {
             return Ok(false);
         }
-        let now = self.clock.now().millis();
+        let now = self.world.moment(self.clock.now(), next).millis();
         let is_over = |until: At| until.millis().saturating_add(LIFTED_LATE_MS) <= now;
         let over: Vec<_> = limits.into_iter().filter(|(until, _)| is_over(*until)).collect();
         let is_any = !over.is_empty();

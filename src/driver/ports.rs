@@ -3,6 +3,7 @@
 use crate::engine::at::At;
 use crate::engine::attempt::Attempt;
 use crate::engine::charter::Charter;
+use crate::engine::effect::Effect;
 use crate::engine::event::{
     CommitFinished, CommitPrepared, CommitStarted, Event, ImplCritiqueFinished, ImplementFinished,
     PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled, RollbackFinished,
@@ -126,6 +127,11 @@ pub trait World {
     fn remember(&mut self, open: Option<&Transaction>) -> Result<(), Self::Error>;
     /// Waits so many seconds, or until somebody asks for something: that is returned.
     fn wait(&mut self, seconds: u32) -> impl Future<Output = Result<Option<Request>, Self::Error>>;
+    /// The moment at which limits are looked at before an attempt is begun, or before a pause.
+    /// Whoever tells again what was recorded is where the telling is.
+    fn moment(&self, now: At, _next: &Effect) -> At {
+        now
+    }
     /// What somebody asked for since the last call.
     fn request(&mut self) -> Option<Request>;
 }

@@ -234,6 +234,15 @@ impl From<EndCause> for Cause {
     }
 }
 
+impl Call {
+    /// When it began.
+    pub(super) fn began(&self) -> At {
+        let took = self.end.ended().map_or(0, |ended| ended.duration_ms);
+        let took = i64::try_from(took).unwrap_or(i64::MAX);
+        At::from_millis(self.at.millis().saturating_sub(took))
+    }
+}
+
 impl End {
     pub(super) fn of(ended: &Ended, turn: Option<&Turn>, [stdout, stderr]: [Stream; 2]) -> Self {
         let (exit_code, signal) = match ended.exit {

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::TapeError;
-use super::page::{Page, Tape};
+use super::page::{Call, Page, Tape};
 use super::recorder::{TAPE, UNFINISHED, number_of};
 use super::recording::Recording;
+use crate::engine::at::At;
 use crate::engine::charter::Stage;
 use crate::engine::id::{AgentName, TaskId, TreeId};
 
@@ -25,6 +26,8 @@ pub struct Player {
     calls: BTreeMap<Key, Vec<Recording>>,
     unfinished: Vec<String>,
     played: BTreeMap<Key, usize>,
+    /// When the call ended that was played last.
+    told_until: Option<At>,
 }
 
 /// What a run asks of a tape.
@@ -86,7 +89,8 @@ impl Player {
             calls.entry(key).or_default().push(recording);
         }
         let unfinished = unfinished.iter().cloned().collect();
-        Ok(Self { dir: dir.clone(), tape, calls, unfinished, played: BTreeMap::new() })
+        let (played, told_until) = (BTreeMap::new(), None);
+        Ok(Self { dir: dir.clone(), tape, calls, unfinished, played, told_until })
     }
 
     /// Where the tape is.
@@ -113,6 +117,17 @@ impl Player {
         }
         let (path, recorded) = (self.dir.clone(), first.call.tree.clone());
         Err(TapeError::OtherTree { path, recorded, found: found.clone() })
+    }
+
+    /// The moment of the telling: that at which an attempt that is about to begin was begun, or else
+    /// the end of the last call. What had passed by then and what had not decides as it did then.
+    pub fn moment(&self, next: Option<(&TaskId, u32)>) -> Option<At> {
+        let begun = next.and_then(|(task, attempt)| {
+            let calls = self.calls.values().flatten().map(|recording| &recording.call);
+            let of_it = calls.filter(|call| call.task == *task && call.attempt == attempt);
+            of_it.min_by_key(|call| call.number).map(Call::began)
+        });
+        begun.or(self.told_until)
     }
 
     /// The recording that answers a call.
@@ -143,6 +158,7 @@ impl Player {
             return Err(TapeError::LeftOut { path, what: first.clone() });
         }
         *played += 1;
+        self.told_until = Some(call.at);
         Ok(recording.clone())
     }
 }

@@ -10,6 +10,7 @@ use crate::driver::{Ask, AskSelect, Reply, Request, Snapshot as Taken, World};
 use crate::engine::at::At;
 use crate::engine::attempt::Step;
 use crate::engine::charter::Stage;
+use crate::engine::effect::Effect;
 use crate::engine::event::{
     CommitFinished, CommitPrepared, CommitStarted, ImplCritiqueFinished, ImplementFinished, Person,
     PlanCritiqueFinished, PlanFinished, ProposalRecorded, Reconciled, RollbackFinished,
@@ -306,6 +307,10 @@ impl World for HostWorld {
 
     async fn wait(&mut self, seconds: u32) -> Result<Option<Request>, WorldError> {
         Ok(self.sleep(Duration::from_secs(seconds.into()), |_| {}).await)
+    }
+
+    fn moment(&self, now: At, next: &Effect) -> At {
+        self.told_moment(next).unwrap_or(now)
     }
 
     fn request(&mut self) -> Option<Request> {

@@ -12,6 +12,7 @@ use super::stage::captured;
 use crate::driver::Ask;
 use crate::engine::at::At;
 use crate::engine::charter::{AgentTerms, Stage};
+use crate::engine::effect::Effect;
 use crate::engine::event::StageStarted;
 use crate::engine::id::{Digest, ObjectId};
 use crate::engine::report::Class;
@@ -96,6 +97,15 @@ impl HostWorld {
                 Ok(player.check_tree(&self.git.tree_of(&tape.base)?)?)
             }
             Deck::Plays(_) | Deck::Off => Ok(()),
+        }
+    }
+
+    /// Where a tape that is played is in time.
+    pub(super) fn told_moment(&self, next: &Effect) -> Option<At> {
+        let Deck::Plays(player) = &self.deck else { return None };
+        match next {
+            Effect::Select { task, attempt } => player.moment(Some((task, *attempt))),
+            _ => player.moment(None),
         }
     }
 

@@ -209,3 +209,96 @@ fn what_was_not_started_is_not_started_again() {
     pair.is_told_again();
     assert_eq!(pair.second.log().last("plan_critique_finished")["class"], "missing");
 }
+
+/// Two agents in each list that speak as claude does. The first meets a limit of an hour where it
+/// is to do the first task, and whoever plans finds no capacity at first.
+fn relay() -> Project {
+    let rules = [
+        on("plan").once().does([frame(true, "API Error: 529 Overloaded"), exit(1)]),
+        on("plan").does([frame(false, "Do it.")]),
+        on("plan_critique").does([frame(false, "VERDICT: PASS")]),
+        implementer([write("src/1.txt", "x"), frame(false, "Done.")]).task("1"),
+        implementer([write("src/2.txt", "y"), frame(false, "Done.")]),
+        on("impl_critique").once().does([
+            write("src/1.txt", "of a critic"),
+            frame(true, "API Error: 529 Overloaded"),
+            exit(1),
+        ]),
+        on("impl_critique").does([frame(false, "VERDICT: PASS")]),
+    ];
+    let mut project = Project::with(&[task("1"), task("2")], &rules);
+    let list = "[\"one\", \"two\"]";
+    let roles = ["plan", "plan_critique", "implement", "impl_critique"]
+        .map(|role| format!("{role} = {list}\n"));
+    let agents = ["one", "two"]
+        .map(|name| format!("[agents.{name}]\ncommand = [\"{name}\"]\noutput = \"claude\"\n"));
+    let config = format!("{}[roles]\nreview = \"two\"\n{}", agents.concat(), roles.concat());
+    project.write(".looper/config.toml", config);
+    let limit = "echo 'Claude AI usage limit reached|'$(($(date +%s) + 3600)) >&2; \
+                 echo half > src/half.txt; exit 1";
+    let is_it = "[ \"$LOOPER_STAGE $LOOPER_TASK\" = 'implement 1' ]";
+    project.program("one", &format!("if {is_it}; then {limit}; fi; exec fake-agent"));
+    project.program("two", "exec fake-agent");
+    project.env("LOOPER_RETRY_PAUSE_S", "0");
+    project
+}
+
+/// What was tried again, and what somebody else took over, is told again as it was.
+#[test]
+fn retries_and_a_hand_over_are_told_again() {
+    let mut pair = Pair::of(relay());
+    pair.second.env("LOOPER_RETRY_PAUSE_S", "0");
+    for name in ["one", "two"] {
+        std::fs::remove_file(pair.second.place().join("bin").join(name)).unwrap();
+    }
+    pair.record(&[], Some(0));
+    pair.replay(&[], Some(0));
+    pair.is_told_again();
+    let log = pair.second.log();
+    let retried: Vec<_> = log.all("stage_retried");
+    let who = |data: &&serde_json::Value| {
+        [&data["stage"], &data["instead_of"], &data["agent"]]
+            .map(|it| it.as_str().unwrap().to_owned())
+    };
+    let want =
+        [["plan", "one", "one"], ["implement", "one", "two"], ["impl_critique", "two", "two"]];
+    assert_eq!(retried.iter().map(who).collect::<Vec<_>>(), want);
+    assert_eq!(log.count("limit_lifted"), 0);
+    assert_eq!(pair.second.read("src/1.txt"), "x");
+}
+
+/// A tape is told days later, when every limit on it is long over. Then it was not.
+#[test]
+fn a_limit_lasts_as_long_as_it_did() {
+    let tasks = ["1", "2"].map(|id| task(id).files("src/**"));
+    let work = |id| implementer([write(&format!("src/{id}.txt"), "x"), print("done")]).task(id);
+    let project = Project::with(&tasks, &[work("1"), work("2")]);
+    let agents = ["one", "two"]
+        .map(|name| format!("[agents.{name}]\ncommand = [\"{name}\"]\noutput = \"text\"\n"));
+    let others = ["plan", "plan_critique", "impl_critique", "review"]
+        .map(|role| format!("{role} = \"two\"\n"));
+    let roles = format!("[roles]\nimplement = [\"one\", \"two\"]\n{}", others.concat());
+    project.write(".looper/config.toml", agents.concat() + &roles);
+    let limit = "echo 'Error: 429 Too Many Requests. Please try again in 1h.' >&2; exit 1";
+    project.program("one", limit);
+    project.program("two", "exec fake-agent");
+    let pair = Pair::of(project);
+    pair.record(&[], Some(0));
+    assert_eq!(pair.first.log().count("stage_retried"), 1);
+    let calls = std::fs::read_dir(pair.tape()).unwrap().flatten();
+    for name in calls.map(|entry| entry.file_name().into_string().unwrap()) {
+        if name != "tape.json" {
+            pair.edit(&format!("{name}/call.json"), three_days_ago);
+        }
+    }
+    pair.replay(&[], Some(0));
+    let names = |project: &Project| project.log().names().join(" ");
+    assert_eq!(names(&pair.second), names(&pair.first));
+}
+
+fn three_days_ago(page: String) -> String {
+    let mut call: serde_json::Value = serde_json::from_str(&page).unwrap();
+    let at: jiff::Timestamp = call["at"].as_str().unwrap().parse().unwrap();
+    call["at"] = format!("{:.3}", at - jiff::SignedDuration::from_hours(72)).into();
+    call.to_string()
+}
