@@ -13,14 +13,17 @@ use crate::ui::sanitize::clean_line;
 /// Formats in which a program says what it cost.
 const SAY_COST: [&str; 3] = ["claude", "opencode", "pi"];
 
+/// Formats in which a program says neither what it cost nor its tokens: no price makes a cost.
+const SAY_NOTHING: [&str; 2] = ["copilot", "text"];
+
 /// Formats in which a program says which model it used.
-const SAY_MODEL: [&str; 6] = ["claude", "opencode", "pi", "gemini", "qwen", "copilot"];
+const SAY_MODEL: [&str; 5] = ["claude", "opencode", "pi", "gemini", "qwen"];
 
 /// How many agents are listed.
 const AGENTS_SHOWN_MAX: usize = 20;
 
 /// Agents of which it is known beforehand that nobody will know what they cost, each with the model
-/// it is asked for: they say no cost, and no price fits.
+/// it is asked for: they say no cost, and no price helps.
 pub(crate) fn without_price(
     agents: &BTreeMap<AgentName, AgentTerms>,
     prices: Option<&Prices>,
@@ -30,7 +33,8 @@ pub(crate) fn without_price(
         // A program that names its model may yet name one that has a price.
         let may_name = prices.is_some() && says(&SAY_MODEL, terms);
         let has_price = prices.is_some_and(|prices| prices.of(&[&terms.model]).is_some());
-        !says(&SAY_COST, terms) && !has_price && !may_name
+        let can_be_worked_out = !says(&SAY_NOTHING, terms) && (has_price || may_name);
+        !says(&SAY_COST, terms) && !can_be_worked_out
     };
     let shown = |(name, terms): (&AgentName, &AgentTerms)| match terms.model.as_str() {
         "" => format!("{name} (no model is asked for)"),
@@ -108,6 +112,9 @@ mod tests {
     #[case::may_name_a_model("gemini", "", &["gemini-3*"], &[])]
     #[case::nothing_fits_what_it_may_name("gemini", "", &[], &["a (no model is asked for)"])]
     #[case::text("text", "m", &["x"], &["a (m)"])]
+    #[case::text_whatever_the_price("text", "m", &["m"], &["a (m)"])]
+    #[case::copilot_whatever_the_price("copilot", "gpt-5.5", &["*"], &["a (gpt-5.5)"])]
+    #[case::pi("pi", "", &[], &[])]
     fn who_costs_what_nobody_knows_is_known_beforehand(
         #[case] output: &str,
         #[case] model: &str,

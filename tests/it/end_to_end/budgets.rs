@@ -93,9 +93,9 @@ fn a_cost_that_the_agent_says_stands() {
     "[budget]\ncost_usd = 5\n[prices.\"gpt-5.5\"]\ninput = 1\noutput = 1",
     Some("does not count what fake-agent (no model is asked for) will cost")
 )]
-#[case::everybody_has_a_price(
+#[case::a_price_of_no_tokens(
     "[budget]\ncost_usd = 5\n[prices.\"*\"]\ninput = 1\noutput = 1",
-    None
+    Some("does not count what fake-agent (no model is asked for) will cost")
 )]
 #[case::no_budget_in_dollars("[budget]\ntokens = 5000", None)]
 fn a_budget_that_cannot_be_seen_is_warned_about(#[case] config: &str, #[case] want: Option<&str>) {
