@@ -149,7 +149,7 @@ pub fn count_frames(format: Format, input: impl io::Read) -> io::Result<u64> {
 
 fn with_frames(format: Format, mut reading: Reading, evidence: &Evidence<'_>) -> Answer {
     let exit = evidence.ended.exit;
-    if exit.is_success() && reading.is_complete {
+    if exit.is_success() && reading.is_complete && !evidence.ended.stdout_truncated {
         let message = std::mem::take(&mut reading.message).finish();
         let class = if message.is_some() { Class::Ok } else { Class::Empty };
         return Answer { message, ..reading.ends(class) };
@@ -313,6 +313,14 @@ mod tests {
         assert_eq!((cut.class, cut.message), (Class::Crashed, None));
         let long =
             [&vec![b'x'; MESSAGE_BYTES_MAX - 14][..], b"\nVERDICT: PASS\nnot so fast"].concat();
+        let framed = concat!(
+            r#"{"type":"message","role":"assistant","content":"VERDICT: PASS"}"#,
+            "\n",
+            r#"{"type":"result","status":"success"}"#,
+        );
+        let [whole, cut] = [false, true]
+            .map(|is_cut| answer(Format::Gemini, framed.as_bytes(), "", Exit::Code(0), is_cut));
+        assert_eq!((whole.class, cut.class, cut.message), (Class::Ok, Class::Crashed, None));
         let long = answer(Format::Text, &long, "", Exit::Code(0), false);
         assert!(long.message.unwrap().ends_with(&format!("VERDICT: PASS{CUT_MARK}")));
     }

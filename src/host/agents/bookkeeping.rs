@@ -62,7 +62,7 @@ fn each_use_of_a_tool_counts_once(
 ) {
     let [tools, commands] = counts;
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-    assert_eq!(said(format, &lines).activity, Some(Activity { tools, commands }));
+    assert_eq!(said(format, lines.join("\n")).activity, Some(Activity { tools, commands }));
 }
 
 #[rstest]
@@ -90,5 +90,5 @@ fn claude_says_how_much_of_an_allowance_is_used(
         used_percent,
         resets_at: until.map(at),
     });
-    assert_eq!(said("claude", &lines).quota, want.into_iter().collect::<Vec<_>>());
+    assert_eq!(said("claude", lines.join("\n")).quota, want.into_iter().collect::<Vec<_>>());
 }

@@ -4,14 +4,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::fields::{Loose, Object, Text, dollars, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
 use super::parts::Content;
 use super::reset::epoch;
 use super::tools::Use;
 use crate::engine::at::At;
 use crate::engine::charter::Risk;
-use crate::engine::report::{Class, QuotaWindow, Usage, Usd};
+use crate::engine::report::{Class, QuotaWindow, Usage};
 
 /// Switches off updates, telemetry and everything else that is not the answer.
 pub(super) const ENVIRONMENT: [(&str, &str); 2] =
@@ -87,8 +87,8 @@ impl Claude {
     }
 
     fn assistant(&mut self, frame: Assistant<'_>, reading: &mut Reading) {
-        self.is_unwritten = frame.message.usage.0.output_tokens.0 == 0;
-        let Content { said, tools } = frame.message.content;
+        self.is_unwritten = frame.message.0.usage.0.output_tokens.0 == 0;
+        let Content { said, tools } = frame.message.0.content;
         for tool in tools {
             let is_command = tool.name.text() == Some(self.failures.shell());
             let what = if is_command { Use::Command } else { Use::Other };
@@ -225,7 +225,7 @@ struct Assistant<'a> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
     #[serde(borrow)]
-    message: Said<'a>,
+    message: Object<Said<'a>>,
     /// Whose subagent speaks.
     parent_tool_use_id: Option<IgnoredAny>,
     #[serde(borrow, default)]
@@ -323,7 +323,7 @@ impl Outcome<'_> {
             Failures::Told => read.saturating_add(tokens.cache_creation_input_tokens.0),
             Failures::Mumbled => read.saturating_sub(cached),
         };
-        let cost_usd = self.total_cost_usd.0.map(Usd::from_dollars);
+        let cost_usd = self.total_cost_usd.0.and_then(dollars);
         Usage { input, cached, output: tokens.output_tokens.0, cost_usd, ..Usage::default() }
     }
 }

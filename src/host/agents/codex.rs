@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::fields::{Loose, Object, Text, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
 use super::tools::Use;
 use crate::engine::charter::Risk;
@@ -61,13 +61,15 @@ impl Dialect for Codex {
             "item.started" | "item.updated" => {
                 let frame: ItemFrame<'_> = fields(line)?;
                 reading.trouble = None;
-                count(&frame.item, reading);
+                count(&frame.item.0, reading);
             }
             "item.completed" => {
-                let ItemFrame { item, .. } = fields(line)?;
+                let ItemFrame { item: Object(item), .. } = fields(line)?;
                 reading.trouble = None;
                 count(&item, reading);
                 if item.kind.text() == Some("agent_message") {
+                    // An end that came before does not speak for it.
+                    reading.is_complete = false;
                     match item.text.text() {
                         Some(said) => reading.message.set(said),
                         None => reading.message.tear(),
@@ -128,7 +130,7 @@ struct ItemFrame<'a> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
     #[serde(borrow)]
-    item: Item<'a>,
+    item: Object<Item<'a>>,
 }
 
 #[derive(Deserialize)]

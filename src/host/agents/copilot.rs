@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::fields::{Loose, Object, Text, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
 use super::tools::Use;
 use crate::engine::charter::Risk;
@@ -71,21 +71,21 @@ impl Dialect for Copilot {
 
     fn take(&mut self, kind: &str, line: &str, reading: &mut Reading) -> serde_json::Result<()> {
         match kind {
-            "assistant.message" => Self::message(&fields::<Frame<Said<'_>>>(line)?.data, reading),
+            "assistant.message" => Self::message(&fields::<Frame<Said<'_>>>(line)?.data.0, reading),
             "tool.execution_start" => {
-                let tool = fields::<Frame<Tool<'_>>>(line)?.data;
+                let tool = fields::<Frame<Tool<'_>>>(line)?.data.0;
                 let is_command = tool.name.text() == Some("bash");
                 let what = if is_command { Use::Command } else { Use::Other };
                 reading.tools.used(tool.id.text(), what);
             }
             "model.call_failure" => {
-                let failure = fields::<Frame<Failure<'_>>>(line)?.data;
+                let failure = fields::<Frame<Failure<'_>>>(line)?.data.0;
                 let trouble = failure.trouble("");
                 self.refusal.clone_from(&trouble.text);
                 reading.trouble = Some(trouble);
             }
             "session.error" => {
-                reading.fail(fields::<Frame<Failure<'_>>>(line)?.data.trouble(&self.refusal));
+                reading.fail(fields::<Frame<Failure<'_>>>(line)?.data.0.trouble(&self.refusal));
             }
             "result" => {
                 let outcome: Outcome<'_> = sound_fields(line)?;
@@ -123,7 +123,7 @@ impl Copilot {
 struct Frame<T> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
-    data: T,
+    data: Object<T>,
 }
 
 #[derive(Deserialize)]

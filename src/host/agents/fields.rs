@@ -6,10 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::engine::report::Usd;
 
 /// A text, borrowed from the line unless something in it is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +73,35 @@ impl Loose<Option<Text<'_>>> {
     pub(super) fn text(&self) -> Option<&str> {
         self.0.as_deref()
     }
+}
+
+/// The fields of an object, told by their names: a list of the same values is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(entries)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// What something cost. Less than nothing is a table's mistake, and no cost at all.
+pub(super) fn dollars(amount: f64) -> Option<Usd> {
+    (amount >= 0.0).then(|| Usd::from_dollars(amount))
 }
 
 /// Reads the fields of a frame.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::fields::nothing_in;
-use super::head::{NotFrame, kind_at_start, kind_in};
+use super::head::{NotFrame, hides_frame, kind_at_start, kind_in};
 use super::lines::{Line, Lines};
 use super::message::{Message, truncate};
 use super::tools::Tools;
@@ -109,7 +109,8 @@ impl Reading {
             return;
         }
         let Ok(text) = str::from_utf8(line) else {
-            return self.pass_over_broken(line, dialect);
+            let kind = kind_in(&String::from_utf8_lossy(line)).ok().map(Cow::into_owned);
+            return self.pass_over_broken(kind.as_deref(), line, dialect);
         };
         let kind = match kind_at_start(line).map(Cow::Borrowed) {
             Some(kind) => Ok(kind),
@@ -119,9 +120,9 @@ impl Reading {
             Ok(kind) if dialect.kinds().contains(&&*kind) => self.take_known(&kind, text, dialect),
             Ok(kind) => match nothing_in(text) {
                 Ok(()) => self.name_unknown(&kind),
-                Err(error) => self.pass_over_unclear(NotFrame::from(error)),
+                Err(error) => self.pass_over_unclear(NotFrame::from(error), line, dialect),
             },
-            Err(what) => self.pass_over_unclear(what),
+            Err(what) => self.pass_over_unclear(what, line, dialect),
         }
     }
 
@@ -129,7 +130,9 @@ impl Reading {
         let taken = dialect.take(kind, line, self);
         match taken.map_err(NotFrame::from) {
             Ok(()) => self.frames += 1,
-            Err(NotFrame::NotJson) => self.pass_over_broken(line.as_bytes(), dialect),
+            Err(NotFrame::NotJson) => {
+                self.pass_over_broken(Some(kind), line.as_bytes(), dialect);
+            }
             Err(NotFrame::NoType | NotFrame::Unclear) => {
                 self.name_unknown(&format!("{kind} that cannot be read"));
                 self.lose(kind, line.as_bytes(), dialect);
@@ -138,12 +141,16 @@ impl Reading {
     }
 
     /// Of two types, one may be that of a frame that matters.
-    fn pass_over_unclear(&mut self, what: NotFrame) {
-        self.name_unknown(what.name());
-        if what == NotFrame::Unclear {
-            self.frames += 1;
-            self.is_complete = false;
-            self.message.tear();
+    fn pass_over_unclear(&mut self, what: NotFrame, line: &[u8], dialect: &mut dyn Dialect) {
+        match what {
+            NotFrame::NotJson => self.pass_over_broken(None, line, dialect),
+            NotFrame::NoType => self.name_unknown(what.name()),
+            NotFrame::Unclear => {
+                self.name_unknown(what.name());
+                self.frames += 1;
+                self.is_complete = false;
+                self.message.tear();
+            }
         }
     }
 
@@ -154,10 +161,15 @@ impl Reading {
         }
     }
 
-    fn pass_over_broken(&mut self, line: &[u8], dialect: &mut dyn Dialect) {
+    /// `kind`: what it is, where that is known although it cannot be read.
+    fn pass_over_broken(&mut self, kind: Option<&str>, line: &[u8], dialect: &mut dyn Dialect) {
         self.name_unknown(NotFrame::NotJson.name());
-        if let Some(kind) = kind_at_start(line) {
+        if let Some(kind) = kind.or_else(|| kind_at_start(line)) {
             self.lose(kind, line, dialect);
+        }
+        if hides_frame(line, dialect.kinds()) {
+            self.is_complete = false;
+            self.message.tear();
         }
     }
 

@@ -56,6 +56,8 @@ impl Dialect for Gemini {
                         Some(said) => reading.message.push(said),
                         None => reading.message.tear(),
                     }
+                    // An end that came before does not speak for it.
+                    reading.is_complete = false;
                     reading.trouble = None;
                 }
             }

@@ -36,6 +36,8 @@ mod reset;
 mod rollout;
 mod tools;
 #[cfg(test)]
+mod torn;
+#[cfg(test)]
 mod transcripts;
 
 pub use adapter::{Format, Preset, UnknownFormat, preset, writable};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::fields::{Loose, Object, Text, dollars, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
 use super::reset::{after_seconds, epoch, retry_after};
 use super::tools::Use;
@@ -68,19 +68,21 @@ impl Dialect for Opencode {
                 reading.trouble = reading.trouble.take().filter(is_context);
             }
             "text" => {
-                let Framed { part, .. } = fields::<Framed<Said<'_>>>(line)?;
+                let Framed { part: Object(part), .. } = fields::<Framed<Said<'_>>>(line)?;
+                // An end that came before does not speak for it.
+                reading.is_complete = false;
                 if part.synthetic != Some(true) {
                     reading.message.push(part.text.as_deref().unwrap_or_default());
                 }
             }
             "tool_use" => {
-                let Framed { part, .. } = fields::<Framed<Tool<'_>>>(line)?;
+                let Framed { part: Object(part), .. } = fields::<Framed<Tool<'_>>>(line)?;
                 let is_command = part.tool.text() == Some("bash");
                 let what = if is_command { Use::Command } else { Use::Other };
                 reading.tools.used(part.call_id.text(), what);
             }
             "step_finish" => {
-                let Framed { part, .. } = sound_fields::<Framed<Finish<'_>>>(line)?;
+                let Framed { part: Object(part), .. } = sound_fields::<Framed<Finish<'_>>>(line)?;
                 part.add_to(&mut reading.usage);
                 reading.is_complete = part.reason.as_deref() == Some("stop");
             }
@@ -140,7 +142,7 @@ struct Start<'a> {
 struct Framed<T> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
-    part: T,
+    part: Object<T>,
 }
 
 #[derive(Deserialize)]
@@ -177,10 +179,9 @@ impl Finish<'_> {
         usage.input = usage.input.saturating_add(read);
         usage.cached = usage.cached.saturating_add(step.cache.0.read.0);
         usage.output = usage.output.saturating_add(written);
-        if let Some(dollars) = self.cost.0 {
+        if let Some(cost) = self.cost.0.and_then(dollars) {
             let before = usage.cost_usd.unwrap_or_default().micros();
-            let cost = Usd::from_dollars(dollars).micros();
-            usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost)));
+            usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost.micros())));
         }
     }
 }

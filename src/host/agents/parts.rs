@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-use super::fields::{Loose, Text};
+use super::fields::{Loose, Object, Text};
 
 /// The parts of a message, put together.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content<'de>, A::Error> {
                 let mut content = Content::default();
-                while let Some(part) = parts.next_element::<Part<'de>>()? {
+                while let Some(Object(part)) = parts.next_element::<Object<Part<'de>>>()? {
                     content.said.push_str(part.text.as_deref().unwrap_or_default());
                     if part.kind.text().is_some_and(|kind| kind.ends_with("tool_use")) {
                         content.tools.push(part);

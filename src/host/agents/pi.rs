@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::adapter::{Call, words};
-use super::fields::{Loose, Text, fields, nothing_in, sound_fields};
+use super::fields::{Loose, Object, Text, dollars, fields, nothing_in, sound_fields};
 use super::frames::{Dialect, Reading, Trouble};
 use super::lines::LINE_BYTES_MAX;
 use super::parts::Content;
@@ -69,7 +69,7 @@ impl Dialect for Pi {
                 reading.is_complete = false;
             }
             "message_end" => {
-                let message = sound_fields::<MessageEnd<'_>>(line)?.message;
+                let message = sound_fields::<MessageEnd<'_>>(line)?.message.0;
                 if message.role.as_deref() == Some("assistant") {
                     self.message(&message, reading);
                 }
@@ -92,8 +92,10 @@ impl Dialect for Pi {
             }
             "compaction_end" => {
                 let compaction: Compaction<'_> = fields(line)?;
-                if let Some(said) = compaction.error.text() {
-                    let is_overflow = compaction.reason.text() == Some("overflow");
+                let is_overflow = compaction.reason.text() == Some("overflow");
+                // Room for a next turn, which there is none of, is not missed behind an answer.
+                let matters = is_overflow || !self.has_stopped;
+                if let Some(said) = compaction.error.text().filter(|_| matters) {
                     let class = is_overflow.then_some(Class::Context);
                     reading.fail(Trouble { class, ..trouble(said) });
                 }
@@ -167,7 +169,7 @@ struct MessageEnd<'a> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
     #[serde(borrow)]
-    message: Message<'a>,
+    message: Object<Message<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -241,10 +243,9 @@ impl Tokens {
         usage.input = usage.input.saturating_add(read);
         usage.cached = usage.cached.saturating_add(self.cache_read.0);
         usage.output = usage.output.saturating_add(self.output.0);
-        if let Some(dollars) = self.cost.0.total.0 {
+        if let Some(cost) = self.cost.0.total.0.and_then(dollars) {
             let before = usage.cost_usd.unwrap_or_default().micros();
-            let cost = Usd::from_dollars(dollars).micros();
-            usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost)));
+            usage.cost_usd = Some(Usd::from_micros(before.saturating_add(cost.micros())));
         }
     }
 }

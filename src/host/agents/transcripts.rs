@@ -33,10 +33,10 @@ pub(super) fn recorded(format: &str, case: &str) -> Answer {
 }
 
 /// What a run that exits with zero means if it prints these lines.
-pub(super) fn said(format: &str, lines: &[String]) -> Answer {
+pub(super) fn said(format: &str, printed: impl AsRef<[u8]>) -> Answer {
     let folder = tempfile::tempdir().unwrap();
     let (stdout, stderr) = (folder.path().join("stdout"), folder.path().join("stderr"));
-    fs::write(&stdout, lines.join("\n")).unwrap();
+    fs::write(&stdout, printed).unwrap();
     fs::write(&stderr, "").unwrap();
     let (ended, now) = (ended(0, Cause::Exited), at(NOW));
     read(format.parse().unwrap(), &Evidence { stdout: &stdout, stderr: &stderr, ended, now })
