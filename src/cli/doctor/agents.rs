@@ -87,7 +87,8 @@ impl Visit<'_> {
             let path = find_program(program.as_ref(), &self.site.environment, project);
             programs.insert(name.clone(), (program, path, terms.model));
         }
-        let told = self.ask(programs.values().filter_map(|(_, path, _)| path.clone()));
+        let paths = programs.values().filter_map(|(_, path, _)| path.clone());
+        let told = self.ask(paths.filter(|path| !is_inside(path, project)));
         for (name, (program, path, model)) in programs {
             let has_role = roles.contains(&name);
             let told = path.as_ref().and_then(|path| told.get(path));
@@ -191,6 +192,14 @@ impl Visit<'_> {
             told
         })
     }
+}
+
+/// Whether a program is the project's own, by its name or behind its links. Whoever only looks at
+/// what somebody else has written runs none of it.
+fn is_inside(program: &Path, project: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let root = real(project);
+    program.starts_with(project) || program.starts_with(&root) || real(program).starts_with(&root)
 }
 
 /// What is wrong with a program, in the words that help.

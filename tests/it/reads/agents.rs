@@ -142,6 +142,29 @@ fn a_program_that_nobody_knows_is_not_started() {
     assert!(!project.place().join("started").exists());
 }
 
+/// Who looks at a project has not agreed to anything in it.
+#[rstest]
+#[case::by_its_name("./.looper/codex", false)]
+#[case::behind_a_link("PLACE/bin/codex", true)]
+fn a_program_of_the_project_is_not_started(#[case] command: &str, #[case] is_linked: bool) {
+    let project = project("codex");
+    let place = project.place().display().to_string();
+    let started = project.place().join("started");
+    project.program("codex", &format!("touch {}; echo codex-cli 0.169.0", started.display()));
+    let (outside, inside) =
+        (project.place().join("bin/codex"), project.root().join(".looper/codex"));
+    fs::rename(&outside, &inside).unwrap();
+    if is_linked {
+        std::os::unix::fs::symlink(&inside, &outside).unwrap();
+    }
+    let command = command.replace("PLACE", &place);
+    project.config(&format!("[agents.codex]\ncommand = [\"{command}\"]"));
+    let found = agent(&project, "codex", 0);
+    assert_eq!((&found["version"], &found["has_role"]), (&Value::Null, &true.into()));
+    assert!(found["program"].as_str().unwrap().ends_with("codex"), "{found}");
+    assert!(!started.exists());
+}
+
 /// Whoever has no role may be missing.
 #[test]
 fn only_an_agent_with_a_role_has_to_be_there() {
