@@ -1,5 +1,7 @@
 //! From event to the next state.
 
+use std::collections::BTreeMap;
+
 use super::advance;
 use super::attempt::{Attempt, Planned, Retries};
 use super::charter::Charter;
@@ -8,8 +10,9 @@ use super::event::{
     BacklogLoaded, By, EndReason, Event, EventKind, Interrupted, Interruption, LimitLifted,
     RunEnded, RunPaused, TaskSelected,
 };
-use super::id::{Digest, RunId, Seq, TaskId};
-use super::recovery::LimitCause;
+use super::id::{AgentName, Digest, RunId, Seq, TaskId};
+use super::recovery::{Limit, LimitCause};
+use super::report::QuotaWindow;
 use super::stage_end;
 use super::state::{BacklogDigest, Mode, Progress, Run, State, Stop};
 use super::task::{Mark, Status};
@@ -185,6 +188,7 @@ fn resume(mut state: State, id: &RunId, charter: &Charter) -> Option<State> {
 }
 
 fn open(state: &mut State, id: RunId, charter: &Charter) {
+    let limits = allowances_used(state, charter);
     state.tasks.clone_from(&charter.tasks);
     state.mode = Mode::Running(Box::new(Run {
         id,
@@ -194,10 +198,20 @@ fn open(state: &mut State, id: RunId, charter: &Charter) {
         attempt: None,
         in_flight: None,
         stop: None,
-        // Whoever was limited may be asked once more.
-        limits: std::collections::BTreeMap::new(),
+        limits,
         has_cut_short: false,
     }));
+}
+
+/// Whoever was limited may be asked once more; whoever had nearly used up an allowance may not, or
+/// every run would use some of the rest. One that never begins anew bars nobody for good.
+fn allowances_used(state: &State, charter: &Charter) -> BTreeMap<AgentName, Limit> {
+    let Some(recovery) = &charter.policy.recovery else { return BTreeMap::new() };
+    let limit = |(agent, windows): (&AgentName, &Vec<QuotaWindow>)| {
+        let limit = recovery.limit_by(windows).filter(|limit| limit.until.is_some())?;
+        Some((agent.clone(), limit))
+    };
+    state.quotas.iter().filter_map(limit).collect()
 }
 
 fn pause(mut state: State, data: &RunPaused) -> Option<State> {

@@ -90,8 +90,9 @@ pub(crate) struct Life {
 
 pub(crate) fn live(world: Script, events: Vec<Event>, room: usize, charter: &Charter) -> Life {
     let state = replay(&events).expect("what was written replays");
+    let clock = Tick::after(&events);
     let log = MemLog::holding(events, room);
-    let mut driver = Driver::new(log, world, Tick::default(), Nobody, state, RunId::new("r"));
+    let mut driver = Driver::new(log, world, clock, Nobody, state, RunId::new("r"));
     let digest = driver.world.digest();
     let marks = charter.tasks.iter().map(|task| Mark {
         task: task.id.clone(),

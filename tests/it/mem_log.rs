@@ -2,7 +2,7 @@
 
 use looper::driver::{Clock, Log, Watch};
 use looper::engine::at::At;
-use looper::engine::event::Event;
+use looper::engine::event::{Event, EventKind};
 use looper::engine::line::{self, Proof};
 use looper::engine::state::State;
 
@@ -60,6 +60,18 @@ impl Log for MemLog {
 /// A clock that ticks once per look.
 #[derive(Debug, Default)]
 pub(crate) struct Tick(std::cell::Cell<i64>);
+
+impl Tick {
+    /// A clock for whoever goes on after these events: past the time until which a run waits.
+    pub(crate) fn after(events: &[Event]) -> Self {
+        let until = |event: &Event| match &event.kind {
+            EventKind::RunPaused(paused) => paused.until.map(At::millis),
+            _ => None,
+        };
+        let latest = events.iter().filter_map(until).max().unwrap_or(0);
+        Self(std::cell::Cell::new(latest.saturating_add(60_000)))
+    }
+}
 
 impl Clock for Tick {
     fn now(&self) -> At {

@@ -132,7 +132,7 @@ fn had(wanted: Result<Wanted, String>, program: Program) -> Option<PathBuf> {
     }
     match (&wanted, wanted.clone().and_then(|_| installed(program))) {
         (_, Ok(dir)) => Some(dir),
-        (Ok(Wanted::Required), Err(why)) => panic!("{why}"),
+        (Ok(Wanted::Required | Wanted::All), Err(why)) => panic!("{why}"),
         (_, Err(why)) => skip(program, &why),
     }
 }

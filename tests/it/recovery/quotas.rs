@@ -34,6 +34,26 @@ fn a_run_pauses_before_the_wall(#[case] makers: &str, #[case] recovery: Recovery
     assert_eq!(replay(&life.log.events).unwrap(), life.state);
 }
 
+/// Or every run would use some of what is left, one attempt after the other.
+#[test]
+fn a_new_run_does_not_use_the_rest() {
+    let whole = played_by(roles("a", "c"), wary(), two());
+    let mut first = whole.clone();
+    first.tasks.truncate(1);
+    let mut answers = vec![Answer::Used(95, Some(7_000_000))];
+    answers.extend(vec![OK; 9]);
+    let life = live(Script::new(answers), vec![], 1000, &first);
+    assert_eq!(life.outcome, ended(EndReason::Done));
+    let before = calls(&life.log.events);
+    let life = live(life.world, life.log.events, 1000, &whole);
+    let Some(Outcome::Paused(paused)) = &life.outcome else { panic!("{:?}", life.outcome) };
+    assert_eq!((paused.cause, paused.until.unwrap().millis()), (PauseCause::Quota, 7_000_000));
+    assert_eq!(calls(&life.log.events), before);
+    let life = live(life.world, life.log.events, 1000, &whole);
+    assert_eq!((life.outcome, life.world.history.len()), (ended(EndReason::Done), 2));
+    assert_eq!(replay(&life.log.events).unwrap(), life.state);
+}
+
 #[test]
 fn the_next_attempt_is_somebody_elses() {
     let charter = played_by(roles("a b", "c"), wary(), two());
