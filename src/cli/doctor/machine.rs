@@ -60,7 +60,7 @@ impl Visit<'_> {
             return;
         }
         let detail = format!("cost_usd does not count what nobody says: {}", without.join(", "));
-        let hint = "give the model and its price under [prices], or set budget.tokens";
+        let hint = "give the model and its price under [prices], or bound the run by tokens or wall_clock_s";
         self.warn("budget", detail, hint);
     }
 

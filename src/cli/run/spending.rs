@@ -54,7 +54,7 @@ pub(super) fn warning(charter: &Charter) -> Option<String> {
         0 => None,
         count if count == charter.agents.len() => Some(format!(
             "budget.cost_usd can never be reached: no cost is known for {names}; \
-             give the model and its price under [prices], or set budget.tokens"
+             give the model and its price under [prices], or bound the run by tokens or wall_clock_s"
         )),
         _ => Some(format!(
             "budget.cost_usd does not count what {names} will cost: nobody says; \
