@@ -1,6 +1,6 @@
 //! The one place that asks what time it is, and the one that draws lots.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ulid::Ulid;
 
@@ -11,6 +11,12 @@ use crate::engine::id::RunId;
 #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
 pub fn now() -> At {
     at(SystemTime::now())
+}
+
+/// The time so long from now.
+pub fn later(wait: Duration) -> At {
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    At::from_millis(now().millis().saturating_add_unsigned(millis))
 }
 
 /// The same moment as a commit names it: seconds since 1970, and the minutes east of UTC that hold
@@ -40,8 +46,6 @@ pub fn at(time: SystemTime) -> At {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rstest::rstest;
 
     use super::*;

@@ -57,7 +57,9 @@ pub(crate) async fn choose(
             Network::Closed => Err(no_network(&off)),
         };
     }
-    make_missing(known_places(config), &site.environment);
+    for name in role_names(config) {
+        make_missing(known_places(config, &name), &site.environment);
+    }
     let cell = trial_cell(site, config, ground);
     let mut why = vec![];
     match Sandbox::full(&cell, &site.environment).await {
@@ -112,9 +114,7 @@ fn paths(place: &Writable) -> Vec<String> {
 /// What each agent that has a role writes outside the project.
 pub(crate) fn own_places(config: &Config) -> BTreeMap<AgentName, Vec<String>> {
     let places = |name: AgentName| {
-        let terms = agent_terms(config, &name);
-        let program = terms.command.first().map_or("", String::as_str);
-        let known = agents::writable(program, &terms.output).into_iter().map(str::to_owned);
+        let known = known_places(config, &name).into_iter().map(str::to_owned);
         let said = config.agents.get(&name).and_then(|agent| agent.writable.clone());
         let said = said.unwrap_or_default();
         let places = known.chain(said.iter().flat_map(paths)).collect();
@@ -123,14 +123,11 @@ pub(crate) fn own_places(config: &Config) -> BTreeMap<AgentName, Vec<String>> {
     role_names(config).into_iter().map(places).collect()
 }
 
-/// What is known of the programs that have a role.
-fn known_places(config: &Config) -> BTreeSet<&'static str> {
-    let known = |name: AgentName| {
-        let terms = agent_terms(config, &name);
-        let program = terms.command.first().map_or("", String::as_str);
-        agents::writable(program, &terms.output)
-    };
-    role_names(config).into_iter().flat_map(known).collect()
+/// What is known of the program of an agent.
+fn known_places(config: &Config, name: &AgentName) -> BTreeSet<&'static str> {
+    let terms = agent_terms(config, name);
+    let program = terms.command.first().map_or("", String::as_str);
+    agents::writable(program, &terms.output)
 }
 
 /// A cell with everything that any stage may write.

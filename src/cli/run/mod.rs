@@ -266,8 +266,6 @@ async fn drive(
         if let Some(exit) = wait_out(site, layout, driver, &paused, time).await? {
             return Ok(exit);
         }
-        driver.world.reload_backlog()?;
-        driver.world.set_prompts(Prompts::load(&layout.prompts())?);
     }
 }
 
@@ -287,15 +285,11 @@ async fn go_on_waiting(
     if !charter::role_names(&config).contains(&paused.agent) {
         return Ok(None);
     }
-    let ended = wait_out(site, layout, driver, paused, wait::left(until, now)).await?;
-    if ended.is_none() {
-        driver.world.reload_backlog()?;
-        driver.world.set_prompts(Prompts::load(&layout.prompts())?);
-    }
-    Ok(ended)
+    wait_out(site, layout, driver, paused, wait::left(until, now)).await
 }
 
-/// Waits, unless somebody wants the run to end: then it does.
+/// Waits, and reads anew what people may have changed meanwhile; unless somebody wants the run to
+/// end: then it does.
 async fn wait_out(
     site: &Site,
     layout: &Layout,
@@ -304,7 +298,11 @@ async fn wait_out(
     time: Duration,
 ) -> Result<Option<Exit>, Failure> {
     let request = wait::wait(site, paused, time, driver).await;
-    let Some(request) = request else { return Ok(None) };
+    let Some(request) = request else {
+        driver.world.reload_backlog()?;
+        driver.world.set_prompts(Prompts::load(&layout.prompts())?);
+        return Ok(None);
+    };
     let charter = driver.state().charter().cloned();
     match (driver.end_wait(request).await?, charter) {
         (Outcome::Ended(ended), Some(charter)) => {

@@ -102,7 +102,7 @@ pub(super) async fn wait(
     wait: Duration,
     driver: &mut HostDriver,
 ) -> Option<Request> {
-    let until = At::from_millis(clock::now().millis().saturating_add_unsigned(millis(wait)));
+    let until = clock::later(wait);
     let whom = &paused.agent;
     tell(site, &format!("waiting {} s for {whom}, until {}", wait.as_secs(), local(until)));
     let countdown = Countdown::new(site.has_terminal() && !site.global.quiet, whom.as_str());
@@ -113,10 +113,6 @@ pub(super) async fn wait(
 pub(super) fn local(at: At) -> String {
     let zoned = at.timestamp().to_zoned(TimeZone::system());
     zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -205,6 +205,7 @@ impl EventKind {
             Self::TaskReopened(data) => about!(data),
         }
     }
+
     /// What it says about the end of an agent's call.
     pub fn agent_end(&self) -> Option<AgentEnd<'_>> {
         macro_rules! end {

@@ -19,7 +19,7 @@ impl HostWorld {
         mut shows: impl FnMut(Duration),
     ) -> Option<Request> {
         let began = Instant::now();
-        let due = clock::now().millis().saturating_add_unsigned(millis(wait));
+        let due = clock::later(wait).millis();
         let mut cancel = self.cancel.clone();
         loop {
             if let Some(request) = self.request() {
@@ -37,8 +37,4 @@ impl HostWorld {
             }
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

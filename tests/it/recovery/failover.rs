@@ -46,19 +46,9 @@ fn whoever_is_limited_hands_over_at_once(
 ) {
     let life = lived(answers, makers, critics, apart());
     assert_eq!(life.outcome, ended(EndReason::Done));
-    assert_eq!((&calls(&life.log.events)[..], life.world.waited), (&want.map_owned()[..], vec![]));
+    assert_eq!(calls(&life.log.events), want);
+    assert_eq!(life.world.waited, [0; 0]);
     assert_eq!(count(&life.log.events, "task_selected"), 1);
-}
-
-/// A shorthand for comparing.
-trait MapOwned {
-    fn map_owned(&self) -> Vec<String>;
-}
-
-impl MapOwned for &[&str] {
-    fn map_owned(&self) -> Vec<String> {
-        self.iter().map(|text| (*text).to_owned()).collect()
-    }
 }
 
 /// Proves I19.
